@@ -1,0 +1,86 @@
+/*
+ * What a machine is made of: policies as data. A profile is a named value of struct mw_config.
+ */
+#ifndef MAPWALK_CONFIG_H
+#define MAPWALK_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Paging modes (satp.MODE; privileged specification, "Supervisor Address Translation and Protection"). */
+enum mw_mode { MW_MODE_BARE, MW_MODE_SV39, MW_MODE_SV48, MW_MODE_SV57, MW_MODE_COUNT };
+
+/* Where an un-hinted mmap lands. */
+enum mw_placement {
+    MW_PLACE_TOP_DOWN,  /* Linux: the highest gap below mmap_base, else bottom-up from a third of user space */
+    MW_PLACE_FIRST_FIT, /* the lowest gap at or above mmap_base */
+    MW_PLACE_COUNT
+};
+
+/* Simulated costs in cycles of a 1 GHz hart, so a cycle is a nanosecond. */
+struct mw_costs {
+    uint32_t tlb_hit;   /* one access that hits the TLB */
+    uint32_t walk_step; /* one PTE fetched by the walker */
+    uint32_t trap;      /* entry and return of an exception or system call */
+    uint32_t zero_frame;
+    uint32_t copy_frame;
+    uint32_t flush;       /* one sfence.vma */
+    uint32_t ipi;         /* one remote hart in a shootdown */
+    uint32_t block_read;  /* one request, plus block_byte_ps per byte */
+    uint32_t block_write; /* one request */
+    uint32_t block_flush; /* one flush of the device's write cache */
+    uint32_t block_byte_ps;
+};
+
+struct mw_config {
+    enum mw_mode mode;        /* paging mode of every process; not BARE */
+    uint64_t ram_base;        /* physical address of the first byte; page-aligned */
+    uint64_t ram_bytes;       /* page-aligned, > 0; sparse: untouched RAM costs nothing */
+    uint32_t harts;           /* 1..64 */
+    uint32_t tlb_sets;        /* of each hart's TLB; a power of two */
+    uint32_t tlb_ways;        /* 1..64 */
+    uint32_t asid_bits;       /* 0..16 */
+    bool hardware_ad;         /* Svadu: hardware sets A and D; false: Svade, it raises a page fault */
+    uint64_t disk_bytes;      /* of the RAM block device that holds the ext2 volume */
+    uint64_t seed;            /* of everything random */
+    enum mw_placement placement;
+    uint64_t mmap_base;       /* 0: chosen from the mode, as Linux does without randomisation */
+    uint64_t brk_base;        /* start of the heap of a new process */
+    uint64_t mmap_min_addr;   /* lowest address that a mapping may have */
+    uint64_t stack_limit_bytes; /* RLIMIT_STACK: how far a growing stack may grow */
+    uint64_t max_map_count;   /* VMAs of one process (vm.max_map_count) */
+    uint32_t max_processes;
+    bool check;               /* run the checkers after every system call and fault; very slow */
+    struct mw_costs costs;
+};
+
+/* The `linux` profile: Linux without address randomisation on an Sv39 machine of 64 GiB. */
+void mw_config_init(struct mw_config *config);
+
+/* Sets all fields to a named profile. 0, or -EINVAL for an unknown name. Known: "linux". */
+int mw_config_profile(struct mw_config *config, const char *name);
+
+/*
+ * Sets one field from text: "ram" "64M", "mode" "sv48", "tlb" "64x4", "costs.trap" "120". Sizes take K, M, G, T.
+ * 0; -ENOENT for an unknown key; -EINVAL for a value that is malformed or out of range.
+ */
+int mw_config_set(struct mw_config *config, const char *key, const char *value);
+
+/* 0, or -EINVAL with a one-line reason in `why` (why_bytes may be 0). */
+int mw_config_validate(const struct mw_config *config, char *why, size_t why_bytes);
+
+/* The i-th key that mw_config_set knows with its one-line help; NULL past the last. */
+const char *mw_config_key(unsigned i, const char **help);
+
+const char *mw_mode_name(unsigned mode); /* "sv39" */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

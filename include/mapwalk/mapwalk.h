@@ -1,0 +1,24 @@
+/*
+ * mapwalk: a simulator of a paged MMU and of mmap semantics. This header includes the whole public face.
+ */
+#ifndef MAPWALK_MAPWALK_H
+#define MAPWALK_MAPWALK_H
+
+#include <mapwalk/config.h>
+#include <mapwalk/event.h>
+#include <mapwalk/machine.h>
+#include <mapwalk/run.h>
+#include <mapwalk/stats.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* "MAJOR.MINOR.PATCH" */
+const char *mw_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

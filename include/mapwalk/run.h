@@ -1,0 +1,85 @@
+/*
+ * Running workloads: scenarios (.mw, in strace's syntax) and logs that valgrind or strace recorded.
+ */
+#ifndef MAPWALK_RUN_H
+#define MAPWALK_RUN_H
+
+#include <mapwalk/machine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum mw_format { MW_FORMAT_UNKNOWN, MW_FORMAT_SCENARIO, MW_FORMAT_STRACE, MW_FORMAT_LACKEY, MW_FORMAT_COUNT };
+
+const char *mw_format_name(unsigned format); /* "scenario", "strace", "lackey" */
+
+/* Recognises the format from the first bytes of a file. */
+enum mw_format mw_format_recognise(const char *bytes, size_t count);
+
+/* A line to tell the user: where, and why. */
+struct mw_diagnostic {
+    const char *file; /* as given; "-" for standard input */
+    uint64_t line;    /* counted from 1; 0: the file as a whole */
+    const char *text; /* one line, without newline */
+    bool failure;     /* a failed expectation of a scenario; false: input that could not be understood or replayed */
+};
+
+typedef void mw_diagnostic_handler(void *context, const struct mw_diagnostic *diagnostic);
+
+/* Called now and then on long runs. */
+typedef void mw_progress_handler(void *context, uint64_t bytes_done, uint64_t lines_done);
+
+struct mw_run_options {
+    mw_diagnostic_handler *diagnose; /* NULL: silent */
+    mw_progress_handler *progress;   /* NULL: none */
+    void *context;                   /* of both */
+    uint64_t quantum_lines;          /* lines of one process before the next one's turn, with several logs; 0: 4096 */
+};
+
+/* Names of calls that a log held and the simulator skipped. */
+#define MW_RUN_SKIPPED 64
+struct mw_skipped_call {
+    char name[32];
+    uint64_t count;
+};
+
+struct mw_run_result {
+    uint64_t lines;
+    uint64_t lines_bad;          /* not understood */
+    uint64_t accesses;           /* loads, stores, fetches asked for by the input (a modify counts as load and store) */
+    uint64_t calls_replayed;
+    uint64_t calls_checked;      /* calls whose recorded or expected result was compared */
+    uint64_t calls_differing;
+    uint64_t addresses_checked;  /* un-hinted mmap results compared with the simulator's own placement */
+    uint64_t addresses_equal;
+    uint64_t maps_checked;       /* lines of recorded maps compared */
+    uint64_t maps_equal;
+    uint64_t expectations;       /* of scenarios: results written after '=' */
+    uint64_t expectations_failed;
+    uint64_t signals;            /* accesses that met a signal nobody expected */
+    uint64_t out_of_memory;      /* operations that failed for want of frames, disk blocks or host memory */
+    uint64_t calls_skipped;      /* unknown calls */
+    unsigned skipped_count;      /* entries of skipped[] in use; later names are counted under "other" */
+    struct mw_skipped_call skipped[MW_RUN_SKIPPED];
+    enum mw_format format;       /* of the first file */
+};
+
+/*
+ * Runs the files in one machine. One scenario, or any number of logs, each of one process tree ("-": standard input).
+ * Logs whose process another log forks begin at that fork; the others begin at once; they take turns.
+ * Memory does not grow with the log. What cannot be understood is diagnosed, counted and skipped.
+ * 0: ran (look at the result); -errno of a file that could not be opened or read; -ENOEXEC: a format that is not
+ * known; -EINVAL: formats mixed; -ENOMEM. *result is filled in any case.
+ */
+int mw_run(struct mw_machine *machine, const char *const *files, unsigned count, const struct mw_run_options *options,
+           struct mw_run_result *result);
+
+/* The config changes that a format needs (strace logs of x86-64: Sv48; lackey: first fit). Call before mw_machine_new. */
+void mw_run_configure(enum mw_format format, struct mw_config *config);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * A snapshot of a machine's counters.
+ */
+#ifndef MAPWALK_STATS_H
+#define MAPWALK_STATS_H
+
+#include <mapwalk/event.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct mw_stats {
+    struct {
+        uint64_t total; /* translated pages: tlb.hits + tlb.misses */
+        uint64_t by_access[MW_ACCESS_COUNT];
+    } accesses;
+    struct {
+        uint64_t hits, misses, fills, evictions, flushes, dropped;
+    } tlb;
+    struct {
+        uint64_t total, references, faults; /* walks, PTEs fetched, walks that ended in a trap */
+    } walks;
+    struct {
+        uint64_t total;
+        uint64_t by_reason[MW_REASON_COUNT];
+        uint64_t implicit_maps;  /* areas mapped because a log touched what no call had mapped */
+        uint64_t implicit_pages; /* their pages */
+    } faults;
+    struct {
+        uint64_t total, used, peak; /* frames of RAM, in use now, most ever */
+        uint64_t by_owner[MW_OWNER_COUNT];
+        uint64_t table_peak; /* most page-table frames ever */
+        uint64_t zeroed, zero_known, copied;
+    } frames;
+    struct {
+        uint64_t hits, misses, pages_written, write_errors, evicted;
+    } cache;
+    struct {
+        uint64_t reads, writes, flushes, blocks_read, blocks_written, errors; /* blocks of 1 KiB */
+    } blocks;
+    struct {
+        uint64_t total;
+        uint64_t by_call[MW_CALL_COUNT];
+    } calls;
+    struct {
+        uint64_t created, live;
+    } processes;
+    struct {
+        uint64_t signals, shootdowns, ipis, asid_rollovers;
+    } other;
+    uint64_t time_ns; /* simulated */
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * Interval map: disjoint, non-empty, half-open intervals of 64-bit keys, each with a value.
+ *
+ * A B+tree whose inner nodes keep, for every child, its first key and the largest gap below it, so that
+ * lookup and gap search both cost O(log n) with few cache misses, from one interval to millions. It is the
+ * index under the VMA set, and under whatever else keeps disjoint ranges.
+ *
+ * Invariants (imap_check proves them):
+ *   I-IMAP-1  leaves hold intervals in ascending order, disjoint, start < end
+ *   I-IMAP-2  every node but the root is at least half full; all leaves are at one depth
+ *   I-IMAP-3  an inner node's pivot is the first start below that child
+ *   I-IMAP-4  an inner node's gap is the largest distance between neighbours inside that child
+ *             (the gap before the child's first interval belongs to its parent)
+ */
+#ifndef MAPWALK_BASE_IMAP_H
+#define MAPWALK_BASE_IMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/pool.h"
+
+struct imap_node;
+
+struct imap {
+    struct pool nodes; /* all nodes; reserved ahead by imap_reserve */
+    struct imap_node *root;
+    unsigned height; /* 0: empty; 1: the root is a leaf */
+    size_t count;    /* intervals */
+};
+
+/* A found interval. `leaf` and `slot` make imap_next cheap; any insert or erase makes them stale. */
+struct imap_entry {
+    uint64_t start;
+    uint64_t end;
+    void *value;
+    struct imap_node *leaf;
+    unsigned slot;
+};
+
+/* An empty map; allocates nothing. */
+void imap_init(struct imap *m, struct alloc *a);
+
+/* Frees the nodes; the values belong to the caller. */
+void imap_destroy(struct imap *m);
+
+/* After 0, the next `inserts` insertions cannot fail. -ENOMEM: nothing changed. */
+MUST_CHECK int imap_reserve(struct imap *m, unsigned inserts);
+
+/*
+ * Adds [start, end). Pre: start < end, no overlap with any interval (contract).
+ * 0, or -ENOMEM with the map unchanged (not after a reserve that covers it).
+ */
+MUST_CHECK int imap_insert(struct imap *m, uint64_t start, uint64_t end, void *value);
+
+/* Removes the interval that starts at `start`; contract: there is one. Returns its value. Cannot fail. */
+void *imap_erase(struct imap *m, uint64_t start);
+
+/*
+ * Changes the bounds of the interval that starts at `old_start`, in place. Contract: it exists, start < end
+ * and the new bounds overlap no neighbour (so the order is unchanged). Cannot fail.
+ */
+void imap_resize(struct imap *m, uint64_t old_start, uint64_t start, uint64_t end);
+
+/* The first interval with end > key: the one that contains key, else the next above. False: none. */
+bool imap_find(const struct imap *m, uint64_t key, struct imap_entry *out);
+
+/* The last interval with start < key: false when there is none. */
+bool imap_find_before(const struct imap *m, uint64_t key, struct imap_entry *out);
+
+/* Steps to the following / preceding interval; false (entry unchanged) at the end. */
+bool imap_next(const struct imap *m, struct imap_entry *entry);
+bool imap_prev(const struct imap *m, struct imap_entry *entry);
+
+/*
+ * Gap search inside [low, high): the highest (lowest) `*start` such that [*start, *start + bytes) lies in
+ * [low, high) and overlaps no interval; that is, the highest gap taken at its upper end (the lowest at its
+ * lower end). bytes > 0. True when found. O(log n).
+ */
+bool imap_gap_highest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes, uint64_t *start);
+bool imap_gap_lowest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes, uint64_t *start);
+
+/* Recomputes I-IMAP-1..4 from scratch. True when they hold. For debug builds and random tests. */
+bool imap_check(const struct imap *m);
+
+#endif

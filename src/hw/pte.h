@@ -1,0 +1,102 @@
+/*
+ * The page-table entry: the only file that knows where its bits are.
+ *
+ * Privileged specification, "Sv39: Addressing and Memory Protection", figure "Sv39 page table entry"; Sv48 and Sv57
+ * entries have the same layout. A PTE whose V is 0 is ignored by hardware, so that its other 63 bits belong
+ * to software: a *parked* PTE keeps frame and A/D of a page that PROT_NONE makes inaccessible.
+ */
+#ifndef MAPWALK_HW_PTE_H
+#define MAPWALK_HW_PTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+
+typedef struct {
+    uint64_t raw;
+} pte_t;
+
+#define PTE_V ((uint64_t)1 << 0)
+#define PTE_R ((uint64_t)1 << 1)
+#define PTE_W ((uint64_t)1 << 2)
+#define PTE_X ((uint64_t)1 << 3)
+#define PTE_U ((uint64_t)1 << 4)
+#define PTE_G ((uint64_t)1 << 5)
+#define PTE_A ((uint64_t)1 << 6)
+#define PTE_D ((uint64_t)1 << 7)
+
+#define PTE_RWX      (PTE_R | PTE_W | PTE_X)
+#define PTE_PARKED   ((uint64_t)1 << 8) /* RSW bit 0; means something only while V is 0 */
+#define PTE_FLAGS    ((uint64_t)0x3ff)
+#define PTE_PPN_BITS ((((uint64_t)1 << 44) - 1) << 10)
+#define PTE_RESERVED (~(PTE_FLAGS | PTE_PPN_BITS)) /* 63..54: N, PBMT and reserved, none implemented */
+
+static inline pte_t pte_make(paddr_t pa, uint64_t flags)
+{
+    return (pte_t){(pa.raw >> PAGE_SHIFT << 10) | flags};
+}
+
+static inline pte_t pte_none(void)
+{
+    return (pte_t){0};
+}
+
+static inline paddr_t pte_paddr(pte_t pte)
+{
+    return paddr((pte.raw & PTE_PPN_BITS) >> 10 << PAGE_SHIFT);
+}
+
+static inline bool pte_has(pte_t pte, uint64_t flags)
+{
+    return (pte.raw & flags) == flags;
+}
+
+static inline bool pte_valid(pte_t pte)
+{
+    return (pte.raw & PTE_V) != 0;
+}
+
+/* Names a frame, whether hardware may use it (valid leaf) or not (parked). */
+static inline bool pte_present(pte_t pte)
+{
+    return (pte.raw & (PTE_V | PTE_PARKED)) != 0;
+}
+
+static inline bool pte_parked(pte_t pte)
+{
+    return (pte.raw & (PTE_V | PTE_PARKED)) == PTE_PARKED;
+}
+
+/* A valid entry with R, W and X all 0 points to the next level. */
+static inline bool pte_pointer(pte_t pte)
+{
+    return (pte.raw & (PTE_V | PTE_RWX)) == PTE_V;
+}
+
+static inline bool pte_leaf(pte_t pte)
+{
+    return pte_valid(pte) && (pte.raw & PTE_RWX) != 0;
+}
+
+static inline pte_t pte_with(pte_t pte, uint64_t set)
+{
+    return (pte_t){pte.raw | set};
+}
+
+static inline pte_t pte_without(pte_t pte, uint64_t clear)
+{
+    return (pte_t){pte.raw & ~clear};
+}
+
+/* Same frame, A and D; other rights. `rights` of R, W, X, U, G; none of R, W, X parks the entry. */
+static inline pte_t pte_with_rights(pte_t pte, uint64_t rights)
+{
+    uint64_t kept = pte.raw & (PTE_PPN_BITS | PTE_A | PTE_D);
+
+    if ((rights & PTE_RWX) == 0)
+        return (pte_t){kept | PTE_PARKED};
+    return (pte_t){kept | rights | PTE_V};
+}
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * The machine: everything that the layers below need, put together, and the processes that run on it.
+ *
+ * Layer 7. Knows processes, descriptors and calls; knows nothing of where calls come from (scenario, log, C program).
+ *
+ *   I-KERNEL-1  machine.current, when set, is the process whose page tables hart 0's satp names
+ *   I-KERNEL-2  a descriptor holds one reference of its open file
+ *   I-KERNEL-3  an ended process holds nothing but its pid, parent and status until it is reaped
+ */
+#ifndef MAPWALK_KERNEL_MACHINE_H
+#define MAPWALK_KERNEL_MACHINE_H
+
+#include <mapwalk/machine.h>
+
+#include "kernel/process.h"
+
+struct mw_machine {
+    struct alloc alloc;
+    struct mw_config config;
+    struct clock clock;
+    struct event_bus bus;
+    struct ram ram;
+    struct hart *harts;
+    struct hart_set hart_set;
+    struct frame_table frames;
+    struct dev *disk;        /* the RAM device */
+    struct dev *dev;         /* the fault decorator on it, which the volume uses */
+    struct dev_faults faults;
+    struct volume *volume;
+    struct cache cache;
+    struct mm_env mm_env;
+    struct process_table processes;
+    struct process *current; /* whose address space hart 0 runs */
+    struct inode_names names;
+    uint64_t calls_total;
+    uint64_t by_call[MW_CALL_COUNT];
+    uint64_t signals;
+};
+
+/* The live process of a pid, or NULL. */
+struct process *machine_process(struct mw_machine *machine, int pid);
+
+/* Makes p the running process of hart 0. */
+void machine_switch(struct mw_machine *machine, struct process *p);
+
+/*
+ * THE retry loop of user accesses: hands the trap to mm, translates again, until the access succeeds or becomes a signal. Returns
+ * the host address of the byte at va, or NULL with *signal filled. `trap` is what the first translation met.
+ */
+uint8_t *machine_repair(struct mw_machine *machine, struct process *p, vaddr_t va, enum mw_access access,
+                        const struct trap *trap, struct mw_signal *signal);
+
+/*
+ * The host address of the byte at va after all faults that it takes, good up to the end of its page and until the next call
+ * or access; or NULL with *signal filled.
+ */
+static inline uint8_t *machine_access(struct mw_machine *machine, struct process *p, vaddr_t va,
+                                      enum mw_access access, struct mw_signal *signal)
+{
+    struct trap trap;
+    uint8_t *host;
+
+    if (__builtin_expect(machine->current != p, 0))
+        machine_switch(machine, p);
+    host = hart_translate(&machine->harts[0], va, access, &trap);
+    if (__builtin_expect(host != NULL, 1))
+        return host;
+    return machine_repair(machine, p, va, access, &trap, signal);
+}
+
+#endif
