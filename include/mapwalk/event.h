@@ -152,7 +152,8 @@ enum mw_walk_error {
     X(BEYOND_EOF, "beyond_eof", "file page past the end of the file: SIGBUS BUS_ADRERR")           \
     X(IO_ERROR, "io_error", "the device failed the read: SIGBUS BUS_ADRERR")                       \
     X(OUT_OF_MEMORY, "out_of_memory", "no frame left: SIGKILL")                                    \
-    X(NOT_RAM, "not_ram", "access fault: the physical address is not RAM: SIGBUS")
+    X(NOT_RAM, "not_ram", "access fault: the physical address is not RAM: SIGBUS")                 \
+    X(NO_SPACE, "no_space", "no block left for a page of a hole in the file: SIGBUS BUS_ADRERR")
 
 enum mw_reason {
 #define MW_REASON_ENUM(identifier, name, text) MW_REASON_##identifier,
@@ -176,6 +177,14 @@ enum mw_owner {
 #undef MW_OWNER_ENUM
     MW_OWNER_COUNT
 };
+
+/* Bits of the field `flags` of vma_map and fault_vma. mm/vma.h names the same bits VMA_*. */
+#define MW_VMA_SHARED     0x01u /* MAP_SHARED: stores reach the object, not a copy */
+#define MW_VMA_GROWSDOWN  0x02u /* a stack */
+#define MW_VMA_IMPLICIT   0x04u /* not asked for by a call: what a log does not say */
+#define MW_VMA_MAYWRITE   0x08u /* mprotect may add PROT_WRITE */
+#define MW_VMA_NORESERVE  0x10u
+#define MW_VMA_NOHUGEPAGE 0x20u
 
 /* System calls that the simulated kernel knows; events name them by this number. */
 #define MW_CALLS(X)                                                                                \

@@ -145,7 +145,7 @@ bool mw_check(struct mw_machine *machine);
 /* The name (path) under which an inode was last opened; "" when unknown. Valid until the next call that opens a file. */
 const char *mw_inode_path(struct mw_machine *machine, uint32_t inode);
 
-/* Adds / removes a listener for the kinds in mask (8 at most: -ENOSPC). It must not call the machine. */
+/* Adds / removes a listener for the kinds in mask (8 at most: -ENOSPC). It must not call the machine, mw_inode_path excepted. */
 int mw_subscribe(struct mw_machine *machine, mw_event_mask mask, mw_event_handler *handler, void *context);
 void mw_unsubscribe(struct mw_machine *machine, mw_event_handler *handler, void *context);
 

@@ -17,6 +17,13 @@ const char *mw_format_name(unsigned format); /* "scenario", "strace", "lackey" *
 /* Recognises the format from the first bytes of a file. */
 enum mw_format mw_format_recognise(const char *bytes, size_t count);
 
+/*
+ * Recognises the format of a regular file, so that mw_run_configure can be called before the machine is made. 0 and *out
+ * (MW_FORMAT_UNKNOWN when it is none), -errno of open or read (-EISDIR: a directory), or -ESPIPE when the file cannot be
+ * looked at without losing bytes: a pipe, a terminal, "-" (see `head` below).
+ */
+int mw_run_peek(const char *file, enum mw_format *out);
+
 /* A line to tell the user: where, and why. */
 struct mw_diagnostic {
     const char *file; /* as given; "-" for standard input */
@@ -35,6 +42,8 @@ struct mw_run_options {
     mw_progress_handler *progress;   /* NULL: none */
     void *context;                   /* of both */
     uint64_t quantum_lines;          /* lines of one process before the next one's turn, with several logs; 0: 4096 */
+    const void *head;                /* bytes that the caller has read from standard input already, to find the format; */
+    size_t head_bytes;               /* "-" begins with them. NULL and 0: none. They must live until mw_run returns */
 };
 
 /* Names of calls that a log held and the simulator skipped. */

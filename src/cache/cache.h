@@ -59,7 +59,8 @@ struct cache {
 
 struct file_map {
     struct cache *cache;
-    struct inode *inode;
+    struct inode *inode;     /* NULL: shared anonymous memory (file_map_new_anonymous) */
+    uint64_t anonymous_bytes; /* its fixed size then */
     struct radix pages; /* index -> struct frame *, tag CACHE_TAG_DIRTY */
     uint32_t refs;      /* opens and mappings. A map without references stays while it has pages */
     int error;          /* of a write nobody has been told of yet; 0: none */
@@ -79,9 +80,16 @@ MUST_CHECK int file_map_open(struct cache *c, struct inode *inode, struct file_m
 struct file_map *file_map_get(struct file_map *map);
 void file_map_put(struct file_map *map); /* the last one of an unlinked file drops its pages */
 
+/*
+ * A file map without an inode, of fixed size: shared anonymous memory. Its pages read as zeros at first, have no other home (they
+ * are never evicted or written to the device; cache_dirty and cache_writeback do nothing and return 0) and go with
+ * the last reference. -ENOMEM.
+ */
+MUST_CHECK int file_map_new_anonymous(struct cache *c, uint64_t bytes, struct file_map **out);
+
 static inline uint64_t file_map_bytes(const struct file_map *map)
 {
-    return inode_bytes(map->inode);
+    return map->inode == NULL ? map->anonymous_bytes : inode_bytes(map->inode);
 }
 
 /*

@@ -1,16 +1,17 @@
 /*
  * The frame table: who uses which frame of RAM, and how often.
  *
- * Layer 4. One record a frame, in one sparse host mapping, so that a machine of 1 TiB costs nothing until it is used.
- * Knows owners only as tags; page tables and files are above.
+ * Layer 4. One record a frame, in one sparse host mapping, so that a machine of 1 TiB costs nothing
+ * until it is used. Knows owners only as tags; page tables and files are above.
  *
- * Free frames: a stack of recycled ones (host memory that is warm), then the never-used rest above `fresh`. The host
- * gives untouched memory as zeros, so a fresh frame needs no zeroing; a recycled one remembers whether it may hold data.
+ * Free frames: a stack of recycled ones (host memory that is warm), then the never-used rest above
+ * `fresh`. The host gives untouched memory as zeros, so a fresh frame needs no zeroing; a recycled
+ * one remembers whether it may hold data.
  *
- *   I-FRAME-1  a frame is free exactly when refs is 0, and free exactly when it is on the free stack or not below fresh
- *   I-FRAME-2  used + free == total; by_owner sums to used
- *   I-FRAME-3  a frame whose `zero` is set reads as zeros
- *   I-FRAME-4  a frame is freed only after no TLB can name it (the batch in pt sees to it)
+ *   I-FRAME-1  a frame is free exactly when refs is 0, and free exactly when it is on the free
+ * stack or not below fresh I-FRAME-2  used + free == total; by_owner sums to used I-FRAME-3  a
+ * frame whose `zero` is set reads as zeros I-FRAME-4  a frame is freed only after no TLB can name
+ * it (the batch in pt sees to it)
  */
 #ifndef MAPWALK_FRAME_FRAME_H
 #define MAPWALK_FRAME_FRAME_H
@@ -28,13 +29,14 @@
 #define FRAME_NONE UINT32_MAX
 
 struct frame {
-    uint32_t refs;    /* PTEs and caches that name it */
-    uint32_t next;    /* free stack link; FRAME_NONE at the bottom. While in use: private to the owner */
-    uint8_t owner;    /* enum mw_owner */
-    bool zero;        /* known to hold only zeros */
-    uint16_t live;    /* page-table frames: entries in use. Private to the owner */
-    void *home;       /* cache frames: the file map. Private to the owner */
-    uint64_t index;   /* cache frames: page index in the file. Private to the owner */
+    uint32_t refs; /* PTEs and caches that name it */
+    uint32_t
+        next; /* free stack link; FRAME_NONE at the bottom. While in use: private to the owner */
+    uint8_t owner;  /* enum mw_owner */
+    bool zero;      /* known to hold only zeros */
+    uint16_t live;  /* page-table frames: entries in use. Private to the owner */
+    void *home;     /* cache frames: the file map. Private to the owner */
+    uint64_t index; /* cache frames: page index in the file. Private to the owner */
 };
 
 struct frame_table {
@@ -43,35 +45,38 @@ struct frame_table {
     struct event_bus *bus;
     struct clock *clock;
     uint64_t total;
-    uint64_t fresh;     /* frames [fresh, total) were never used */
-    uint32_t recycled;  /* top of the free stack */
+    uint64_t fresh;    /* frames [fresh, total) were never used */
+    uint32_t recycled; /* top of the free stack */
     uint64_t used;
-    uint64_t peak;      /* most ever used */
+    uint64_t peak; /* most ever used */
     uint64_t by_owner[MW_OWNER_COUNT];
     uint64_t table_peak; /* most page-table frames ever */
-    uint64_t zeroed;    /* frames that had to be zeroed, and those that need not be */
+    uint64_t zeroed;     /* frames that had to be zeroed, and those that need not be */
     uint64_t zero_known;
     uint64_t copied;
     uint32_t zero_ns;
     uint32_t copy_ns;
 };
 
-/* A table over all of RAM, all free. ram, bus and clock outlive it. -EINVAL: more than 2^32 - 2 frames; -ENOMEM. */
+/* A table over all of RAM, all free. ram, bus and clock outlive it. -EINVAL: more than 2^32 - 2
+ * frames; -ENOMEM. */
 MUST_CHECK int frame_table_init(struct frame_table *t, const struct ram *ram, struct event_bus *bus,
                                 struct clock *clock, uint32_t zero_ns, uint32_t copy_ns);
 void frame_table_destroy(struct frame_table *t);
 
 /*
- * A frame with one reference, for the owner; with `zeroed` it reads as zeros, else its bytes are anything.
- * NULL: none left. Emits frame_alloc.
+ * A frame with one reference, for the owner; with `zeroed` it reads as zeros, else its bytes are
+ * anything. NULL: none left. Emits frame_alloc.
  */
 struct frame *frame_alloc(struct frame_table *t, enum mw_owner owner, bool zeroed);
 
 /*
- * 2^order frames, contiguous and aligned to their size, each with one reference; the first is returned. NULL: no such run
- * (only never-used memory is searched). Superpages are made of these. Pre: order <= 18.
+ * 2^order frames, contiguous and aligned to their size, each with one reference; the first is
+ * returned. NULL: no such run (only never-used memory is searched). Superpages are made of these.
+ * Pre: order <= 18.
  */
-struct frame *frame_alloc_run(struct frame_table *t, enum mw_owner owner, unsigned order, bool zeroed);
+struct frame *frame_alloc_run(struct frame_table *t, enum mw_owner owner, unsigned order,
+                              bool zeroed);
 
 static inline struct frame *frame_get(struct frame *f)
 {
@@ -99,7 +104,8 @@ static inline uint8_t *frame_bytes(const struct frame_table *t, const struct fra
     return t->ram->host + ((uint64_t)(f - t->frames) << PAGE_SHIFT);
 }
 
-/* The frame may hold something other than zeros from now on. Called before it is written or mapped writable. */
+/* The frame may hold something other than zeros from now on. Called before it is written or mapped
+ * writable. */
 static inline void frame_soil(struct frame *f)
 {
     f->zero = false;

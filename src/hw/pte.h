@@ -1,9 +1,10 @@
 /*
  * The page-table entry: the only file that knows where its bits are.
  *
- * Privileged specification, "Sv39: Addressing and Memory Protection", figure "Sv39 page table entry"; Sv48 and Sv57
- * entries have the same layout. A PTE whose V is 0 is ignored by hardware, so that its other 63 bits belong
- * to software: a *parked* PTE keeps frame and A/D of a page that PROT_NONE makes inaccessible.
+ * Privileged specification, "Sv39: Addressing and Memory Protection", figure "Sv39 page table
+ * entry"; Sv48 and Sv57 entries have the same layout. A PTE whose V is 0 is ignored by hardware, so
+ * that its other 63 bits belong to software: a *parked* PTE keeps frame and A/D of a page that
+ * PROT_NONE makes inaccessible.
  */
 #ifndef MAPWALK_HW_PTE_H
 #define MAPWALK_HW_PTE_H
@@ -30,7 +31,8 @@ typedef struct {
 #define PTE_PARKED   ((uint64_t)1 << 8) /* RSW bit 0; means something only while V is 0 */
 #define PTE_FLAGS    ((uint64_t)0x3ff)
 #define PTE_PPN_BITS ((((uint64_t)1 << 44) - 1) << 10)
-#define PTE_RESERVED (~(PTE_FLAGS | PTE_PPN_BITS)) /* 63..54: N, PBMT and reserved, none implemented */
+#define PTE_RESERVED \
+    (~(PTE_FLAGS | PTE_PPN_BITS)) /* 63..54: N, PBMT and reserved, none implemented */
 
 static inline pte_t pte_make(paddr_t pa, uint64_t flags)
 {
@@ -45,6 +47,11 @@ static inline pte_t pte_none(void)
 static inline paddr_t pte_paddr(pte_t pte)
 {
     return paddr((pte.raw & PTE_PPN_BITS) >> 10 << PAGE_SHIFT);
+}
+
+static inline bool pte_equal(pte_t a, pte_t b)
+{
+    return a.raw == b.raw;
 }
 
 static inline bool pte_has(pte_t pte, uint64_t flags)
@@ -89,6 +96,12 @@ static inline pte_t pte_without(pte_t pte, uint64_t clear)
     return (pte_t){pte.raw & ~clear};
 }
 
+/* The rights that an entry gives: R, W, X, U, G of a valid one, none of any other. */
+static inline uint64_t pte_grants(pte_t pte)
+{
+    return pte_valid(pte) ? pte.raw & (PTE_RWX | PTE_U | PTE_G) : 0;
+}
+
 /* Same frame, A and D; other rights. `rights` of R, W, X, U, G; none of R, W, X parks the entry. */
 static inline pte_t pte_with_rights(pte_t pte, uint64_t rights)
 {
@@ -97,6 +110,20 @@ static inline pte_t pte_with_rights(pte_t pte, uint64_t rights)
     if ((rights & PTE_RWX) == 0)
         return (pte_t){kept | PTE_PARKED};
     return (pte_t){kept | rights | PTE_V};
+}
+
+/*
+ * Could a TLB that cached `old` allow something, or name a frame, that `new` does not? Then (and
+ * only then) the change needs a fence; more rights need none, since a TLB entry that forbids an
+ * access is walked again.
+ */
+static inline bool pte_downgrades(pte_t old, pte_t new)
+{
+    const uint64_t grants = PTE_V | PTE_RWX | PTE_U | PTE_G | PTE_A | PTE_D;
+
+    if (!pte_valid(old))
+        return false;
+    return (old.raw & ~new.raw &grants) != 0 || (old.raw & PTE_PPN_BITS) != (new.raw &PTE_PPN_BITS);
 }
 
 #endif

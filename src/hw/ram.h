@@ -1,5 +1,6 @@
 /*
- * Simulated RAM: one sparse host mapping. A frame that was never written costs no host memory and reads zero.
+ * Simulated RAM: one sparse host mapping. A frame that was never written costs no host memory and
+ * reads zero.
  */
 #ifndef MAPWALK_HW_RAM_H
 #define MAPWALK_HW_RAM_H
@@ -17,9 +18,10 @@ struct ram {
 };
 
 /*
- * Reserves `bytes` (page-aligned, > 0) of physical memory at `base` (page-aligned). With host_at != 0 the bytes
- * are placed exactly there on the host (so that with host_at == base.raw a physical address is a pointer).
- * 0; -EINVAL for bad alignment or a range past 2^56; -EEXIST when host_at is taken; -ENOMEM.
+ * Reserves `bytes` (page-aligned, > 0) of physical memory at `base` (page-aligned). With host_at !=
+ * 0 the bytes are placed exactly there on the host (so that with host_at == base.raw a physical
+ * address is a pointer). 0; -EINVAL for bad alignment or a range past 2^56; -EEXIST when host_at is
+ * taken; -ENOMEM.
  */
 MUST_CHECK int ram_init(struct ram *ram, paddr_t base, uint64_t bytes, uint64_t host_at);
 
@@ -37,6 +39,12 @@ static inline bool ram_contains(const struct ram *ram, paddr_t pa, uint64_t byte
 static inline void *ram_host(const struct ram *ram, paddr_t pa)
 {
     return ram->host + (pa.raw - ram->base.raw);
+}
+
+/* Physical address of a byte of RAM on the host; pre: it lies in RAM. */
+static inline paddr_t ram_paddr(const struct ram *ram, const void *host)
+{
+    return paddr(ram->base.raw + (uint64_t)((const uint8_t *)host - ram->host));
 }
 
 /* Gives host memory back to the host: the range reads zero again. Pre: page-aligned, in RAM. */

@@ -1,7 +1,9 @@
 /*
- * The machine: everything that the layers below need, put together, and the processes that run on it.
+ * The machine: everything that the layers below need, put together, and the processes that run on
+ * it.
  *
- * Layer 7. Knows processes, descriptors and calls; knows nothing of where calls come from (scenario, log, C program).
+ * Layer 7. Knows processes, descriptors and calls; knows nothing of where calls come from
+ * (scenario, log, C program).
  *
  *   I-KERNEL-1  machine.current, when set, is the process whose page tables hart 0's satp names
  *   I-KERNEL-2  a descriptor holds one reference of its open file
@@ -23,8 +25,8 @@ struct mw_machine {
     struct hart *harts;
     struct hart_set hart_set;
     struct frame_table frames;
-    struct dev *disk;        /* the RAM device */
-    struct dev *dev;         /* the fault decorator on it, which the volume uses */
+    struct dev *disk; /* the RAM device */
+    struct dev *dev;  /* the fault decorator on it, which the volume uses */
     struct dev_faults faults;
     struct volume *volume;
     struct cache cache;
@@ -44,15 +46,16 @@ struct process *machine_process(struct mw_machine *machine, int pid);
 void machine_switch(struct mw_machine *machine, struct process *p);
 
 /*
- * THE retry loop of user accesses: hands the trap to mm, translates again, until the access succeeds or becomes a signal. Returns
- * the host address of the byte at va, or NULL with *signal filled. `trap` is what the first translation met.
+ * THE retry loop of user accesses: hands the trap to mm, translates again, until the access
+ * succeeds or becomes a signal. Returns the host address of the byte at va, or NULL with *signal
+ * filled. `trap` is what the first translation met.
  */
-uint8_t *machine_repair(struct mw_machine *machine, struct process *p, vaddr_t va, enum mw_access access,
-                        const struct trap *trap, struct mw_signal *signal);
+uint8_t *machine_repair(struct mw_machine *machine, struct process *p, vaddr_t va,
+                        enum mw_access access, const struct trap *trap, struct mw_signal *signal);
 
 /*
- * The host address of the byte at va after all faults that it takes, good up to the end of its page and until the next call
- * or access; or NULL with *signal filled.
+ * The host address of the byte at va after all faults that it takes, good up to the end of its page
+ * and until the next call or access; or NULL with *signal filled.
  */
 static inline uint8_t *machine_access(struct mw_machine *machine, struct process *p, vaddr_t va,
                                       enum mw_access access, struct mw_signal *signal)

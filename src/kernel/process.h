@@ -26,10 +26,10 @@ struct fd_table {
 
 struct process {
     int pid;
-    int parent;      /* pid; 0: none */
-    struct mm *mm;   /* NULL once ended */
+    int parent;    /* pid; 0: none */
+    struct mm *mm; /* NULL once ended */
     struct fd_table fds;
-    int status;      /* exit status once ended */
+    int status; /* exit status once ended */
 };
 
 /* pid -> struct process *, ascending. */
@@ -47,10 +47,13 @@ struct inode_names {
 
 /* ---- descriptors ---- */
 struct open_file *fd_get(const struct fd_table *fds, int fd); /* NULL: -EBADF */
-MUST_CHECK int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_file *file); /* fd, -EMFILE, -ENOMEM */
-MUST_CHECK int fd_replace(struct alloc *a, struct fd_table *fds, int fd, struct open_file *file); /* dup2 */
+MUST_CHECK int fd_install(struct alloc *a, struct fd_table *fds, int fd_min,
+                          struct open_file *file); /* fd, -EMFILE, -ENOMEM */
+MUST_CHECK int fd_replace(struct alloc *a, struct fd_table *fds, int fd,
+                          struct open_file *file); /* dup2 */
 MUST_CHECK int fd_close(struct fd_table *fds, int fd);
 void fd_close_all(struct alloc *a, struct fd_table *fds);
-MUST_CHECK int fd_copy(struct alloc *a, struct fd_table *to, const struct fd_table *from); /* fork */
+MUST_CHECK int fd_copy(struct alloc *a, struct fd_table *to,
+                       const struct fd_table *from); /* fork */
 
 #endif

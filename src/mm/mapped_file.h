@@ -1,6 +1,7 @@
 /*
- * What a VMA holds of an open file. The kernel's open file description embeds one; its identity decides whether two
- * VMAs of the same file may merge (they must come from the same open file description).
+ * What a VMA holds of an open file. The kernel's open file description embeds one; its identity
+ * decides whether two VMAs of the same file may merge (they must come from the same open file
+ * description).
  */
 #ifndef MAPWALK_MM_MAPPED_FILE_H
 #define MAPWALK_MM_MAPPED_FILE_H

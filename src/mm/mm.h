@@ -1,16 +1,17 @@
 /*
  * An address space: the mmap family, demand paging, copy-on-write, fork.
  *
- * Layer 6. What is *primary*: the VMAs, and the PTEs of private pages that were written (their frame has no other
- * home). What is *derived*: every other PTE; it follows from VMA and file map and may be dropped at any time. Knows no
- * system-call numbers, no file descriptors.
+ * Layer 6. What is *primary*: the VMAs, and the PTEs of private pages that were written (their
+ * frame has no other home). What is *derived*: every other PTE; it follows from VMA and file map
+ * and may be dropped at any time. Knows no system-call numbers, no file descriptors.
  *
  *   I-MM-1  a present PTE lies in a VMA, and allows no more than it
  *   I-MM-2  a PTE of a file page that is not a private copy names the cache's frame for that page
  *   I-MM-3  a writable PTE in a private VMA names an anonymous frame with one reference
  *   I-MM-4  resident is the number of present leaves
  *
- * Functions report negative errno; those that follow a system call follow its man page. Failing leaves everything as it was.
+ * Functions report negative errno; those that follow a system call follow its man page. Failing
+ * leaves everything as it was.
  */
 #ifndef MAPWALK_MM_MM_H
 #define MAPWALK_MM_MM_H
@@ -77,7 +78,8 @@ MUST_CHECK int mm_fork(struct mm *parent, struct mm **out);
 /* Unmaps everything and frees it. */
 void mm_destroy(struct mm *mm);
 
-/* mmap(2) after the descriptor was resolved. `flags` are MAP_*; `file` NULL: anonymous. The address, or -errno. */
+/* mmap(2) after the descriptor was resolved. `flags` are MAP_*; `file` NULL: anonymous. The
+ * address, or -errno. */
 MUST_CHECK int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
                            struct mapped_file *file, uint64_t off_bytes);
 
@@ -85,11 +87,14 @@ MUST_CHECK int mm_munmap(struct mm *mm, vaddr_t start, uint64_t bytes);
 MUST_CHECK int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot);
 MUST_CHECK int mm_msync(struct mm *mm, vaddr_t start, uint64_t bytes, int flags);
 
-/* brk(2) as the kernel does it: returns the break after the call; it is unchanged when `end` cannot be had. */
+/* brk(2) as the kernel does it: returns the break after the call; it is unchanged when `end` cannot
+ * be had. */
 vaddr_t mm_brk(struct mm *mm, vaddr_t end);
 
-/* Maps what an access or call to [start, end) needs and no VMA covers; pages already mapped are left. For replays. */
-MUST_CHECK int mm_map_implicit(struct mm *mm, vaddr_t start, vaddr_t end, int prot, unsigned vma_flags);
+/* Maps what an access or call to [start, end) needs and no VMA covers; pages already mapped are
+ * left. For replays. */
+MUST_CHECK int mm_map_implicit(struct mm *mm, vaddr_t start, vaddr_t end, int prot,
+                               unsigned vma_flags);
 
 /* Where an un-hinted mapping of `bytes` would land; 0 when nowhere. */
 vaddr_t mm_find_room(const struct mm *mm, uint64_t bytes);

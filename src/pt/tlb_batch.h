@@ -1,9 +1,10 @@
 /*
  * The TLB shootdown batch: unhook, invalidate, free.
  *
- * Whoever removes or downgrades a PTE *requires* one. It collects pages to invalidate and references to drop. The flush
- * sends one shootdown to the harts that ran the address space, and only then drops the references, so that no
- * TLB ever names a freed frame. A batch that fills up flushes by itself and goes on.
+ * Whoever removes or downgrades a PTE *requires* one. It collects pages to invalidate and
+ * references to drop. The flush sends one shootdown to the harts that ran the address space, and
+ * only then drops the references, so that no TLB ever names a freed frame. A batch that fills up
+ * flushes by itself and goes on.
  *
  *   I-BATCH-1  a reference is dropped only after every hart in ran_on has invalidated the page
  *   I-BATCH-2  after tlb_batch_finish the batch is empty
@@ -33,7 +34,8 @@ void tlb_batch_add_page(struct tlb_batch *batch, vaddr_t va);
 /* One reference of f is to be dropped after the next flush. */
 void tlb_batch_add_frame(struct tlb_batch *batch, struct frame *f);
 
-/* Invalidates and frees now. The batch may be used on. Emits shootdown when there was a page to invalidate. */
+/* Invalidates and frees now. The batch may be used on. Emits shootdown when there was a page to
+ * invalidate. */
 void tlb_batch_flush(struct tlb_batch *batch);
 
 /* The last flush. Every path that began a batch ends here. */

@@ -1,0 +1,277 @@
+/*
+ * Policies as data: the profile `linux`, and setting single fields from text. Layer 7.
+ */
+#include <mapwalk/config.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "hw/mode.h"
+#include "pt/harts.h"
+
+#define GIB ((uint64_t)1 << 30)
+#define MIB ((uint64_t)1 << 20)
+
+/* Costs: order of magnitude of a 1 GHz in-order hart with DRAM at 20 cycles a cached PTE, and of an
+ * NVMe disk. */
+static const struct mw_costs config_costs = {
+    .tlb_hit = 1,
+    .walk_step = 20,
+    .trap = 400,
+    .zero_frame = 500,
+    .copy_frame = 700,
+    .flush = 30,
+    .ipi = 1000,
+    .block_read = 80000,
+    .block_write = 20000,
+    .block_flush = 200000,
+    .block_byte_ps = 500,
+};
+
+void mw_config_init(struct mw_config *config)
+{
+    memset(config, 0, sizeof(*config));
+    config->mode = MW_MODE_SV39;
+    config->ram_base = 0x80000000;
+    config->ram_bytes = 64 * GIB;
+    config->harts = 1;
+    config->tlb_sets = 64;
+    config->tlb_ways = 4;
+    config->asid_bits = 16;
+    config->hardware_ad = true;
+    config->disk_bytes = 256 * MIB;
+    config->seed = 1;
+    config->placement = MW_PLACE_TOP_DOWN;
+    config->brk_base = 0x10000000;
+    config->mmap_min_addr = 0x10000;
+    config->stack_limit_bytes = 8 * MIB;
+    config->max_map_count = 65530;
+    config->max_processes = 32768;
+    config->costs = config_costs;
+}
+
+int mw_config_profile(struct mw_config *config, const char *name)
+{
+    if (strcmp(name, "linux") != 0)
+        return -EINVAL;
+    mw_config_init(config);
+    return 0;
+}
+
+static const char *const mode_names[MW_MODE_COUNT] = {[MW_MODE_BARE] = "bare",
+                                                      [MW_MODE_SV39] = "sv39",
+                                                      [MW_MODE_SV48] = "sv48",
+                                                      [MW_MODE_SV57] = "sv57"};
+
+static const char *const placement_names[MW_PLACE_COUNT] = {
+    [MW_PLACE_TOP_DOWN] = "top-down", [MW_PLACE_FIRST_FIT] = "first-fit"};
+
+const char *mw_mode_name(unsigned mode)
+{
+    return mode < MW_MODE_COUNT ? mode_names[mode] : "?";
+}
+
+/* ---- fields by name ---- */
+
+enum field_type { FIELD_U32, FIELD_U64, FIELD_BOOL, FIELD_MODE, FIELD_PLACEMENT, FIELD_TLB };
+
+struct config_field {
+    const char *key;
+    enum field_type type;
+    size_t offset;
+    const char *help;
+};
+
+#define FIELD(name, type, member, text)                      \
+    {                                                        \
+        name, type, offsetof(struct mw_config, member), text \
+    }
+
+static const struct config_field config_fields[] = {
+    FIELD("mode", FIELD_MODE, mode, "paging mode: sv39, sv48 or sv57"),
+    FIELD("ram", FIELD_U64, ram_bytes, "bytes of RAM (K, M, G, T)"),
+    FIELD("ram-base", FIELD_U64, ram_base, "physical address of the first byte of RAM"),
+    FIELD("harts", FIELD_U32, harts, "number of harts, 1 to 64"),
+    FIELD("tlb", FIELD_TLB, tlb_sets, "TLB geometry, SETSxWAYS; sets a power of two"),
+    FIELD("asid-bits", FIELD_U32, asid_bits, "ASID width, 0 to 16"),
+    FIELD("hardware-ad", FIELD_BOOL, hardware_ad, "hardware sets A and D (Svadu) or traps (Svade)"),
+    FIELD("disk", FIELD_U64, disk_bytes, "bytes of the block device (K, M, G, T)"),
+    FIELD("seed", FIELD_U64, seed, "seed of everything random"),
+    FIELD("placement", FIELD_PLACEMENT, placement, "where mmap lands: top-down or first-fit"),
+    FIELD("mmap-base", FIELD_U64, mmap_base,
+          "top (top-down) or bottom (first-fit) of mappings; 0: 128 MiB below the top, 8 MiB above "
+          "the heap's start"),
+    FIELD("brk-base", FIELD_U64, brk_base, "start of the heap of a new process"),
+    FIELD("mmap-min-addr", FIELD_U64, mmap_min_addr, "lowest address a mapping may have"),
+    FIELD("stack-limit", FIELD_U64, stack_limit_bytes, "how far a stack may grow (RLIMIT_STACK)"),
+    FIELD("max-map-count", FIELD_U64, max_map_count, "VMAs of one process"),
+    FIELD("max-processes", FIELD_U32, max_processes, "processes at one time"),
+    FIELD("check", FIELD_BOOL, check, "run all checkers after every call and fault (slow)"),
+    FIELD("costs.tlb-hit", FIELD_U32, costs.tlb_hit, "ns of an access that hits the TLB"),
+    FIELD("costs.walk-step", FIELD_U32, costs.walk_step, "ns of one PTE fetched by the walker"),
+    FIELD("costs.trap", FIELD_U32, costs.trap, "ns of a trap or system call, there and back"),
+    FIELD("costs.zero-frame", FIELD_U32, costs.zero_frame, "ns of zeroing a frame"),
+    FIELD("costs.copy-frame", FIELD_U32, costs.copy_frame, "ns of copying a frame"),
+    FIELD("costs.flush", FIELD_U32, costs.flush, "ns of one sfence.vma"),
+    FIELD("costs.ipi", FIELD_U32, costs.ipi, "ns of telling one remote hart in a shootdown"),
+    FIELD("costs.block-read", FIELD_U32, costs.block_read, "ns of one read request"),
+    FIELD("costs.block-write", FIELD_U32, costs.block_write, "ns of one write request"),
+    FIELD("costs.block-flush", FIELD_U32, costs.block_flush, "ns of one device flush"),
+    FIELD("costs.block-byte-ps", FIELD_U32, costs.block_byte_ps, "picoseconds per byte moved"),
+};
+
+#define CONFIG_FIELDS (sizeof(config_fields) / sizeof(config_fields[0]))
+
+const char *mw_config_key(unsigned i, const char **help)
+{
+    if (i >= CONFIG_FIELDS)
+        return NULL;
+    if (help != NULL)
+        *help = config_fields[i].help;
+    return config_fields[i].key;
+}
+
+/* The index of a word in a list, or -1. */
+static int config_word(const char *const *words, int count, const char *word)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+/* "64x4" */
+static int config_set_tlb(struct mw_config *config, const char *value)
+{
+    char sets_text[24];
+    const char *x = strchr(value, 'x');
+    uint64_t sets;
+    uint64_t ways;
+
+    if (x == NULL || (size_t)(x - value) >= sizeof(sets_text))
+        return -EINVAL;
+    memcpy(sets_text, value, (size_t)(x - value));
+    sets_text[x - value] = '\0';
+    if (!text_parse_u64(sets_text, &sets) || !text_parse_u64(x + 1, &ways) || sets > UINT32_MAX ||
+        ways > UINT32_MAX)
+        return -EINVAL;
+    config->tlb_sets = (uint32_t)sets;
+    config->tlb_ways = (uint32_t)ways;
+    return 0;
+}
+
+static int config_set_number(void *field, enum field_type type, const char *value)
+{
+    uint64_t number;
+
+    if (!text_parse_u64(value, &number))
+        return -EINVAL;
+    if (type == FIELD_U64) {
+        memcpy(field, &number, sizeof(number));
+        return 0;
+    }
+    if (number > UINT32_MAX)
+        return -EINVAL;
+    memcpy(field, &(uint32_t){(uint32_t)number}, sizeof(uint32_t));
+    return 0;
+}
+
+static int config_set_bool(bool *field, const char *value)
+{
+    static const char *const words[] = {"no", "yes", "off", "on", "false", "true", "0", "1"};
+    int word = config_word(words, (int)(sizeof(words) / sizeof(words[0])), value);
+
+    if (word < 0)
+        return -EINVAL;
+    *field = word % 2 == 1;
+    return 0;
+}
+
+static int config_set_field(struct mw_config *config, const struct config_field *f,
+                            const char *value)
+{
+    void *field = (char *)config + f->offset;
+    int word;
+
+    switch (f->type) {
+    case FIELD_TLB:
+        return config_set_tlb(config, value);
+    case FIELD_BOOL:
+        return config_set_bool(field, value);
+    case FIELD_MODE:
+        word = config_word(mode_names, MW_MODE_COUNT, value);
+        if (word <= MW_MODE_BARE)
+            return -EINVAL;
+        config->mode = (enum mw_mode)word;
+        return 0;
+    case FIELD_PLACEMENT:
+        word = config_word(placement_names, MW_PLACE_COUNT, value);
+        if (word < 0)
+            return -EINVAL;
+        config->placement = (enum mw_placement)word;
+        return 0;
+    default:
+        return config_set_number(field, f->type, value);
+    }
+}
+
+int mw_config_set(struct mw_config *config, const char *key, const char *value)
+{
+    for (size_t i = 0; i < CONFIG_FIELDS; i++)
+        if (strcmp(config_fields[i].key, key) == 0) {
+            struct mw_config changed = *config;
+            int err = config_set_field(&changed, &config_fields[i], value);
+
+            if (err == 0)
+                *config = changed;
+            return err;
+        }
+    return -ENOENT;
+}
+
+/* ---- is it a machine that can be built? ---- */
+
+static bool power_of_two(uint64_t n)
+{
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* The first thing that is wrong, or NULL. */
+static const char *config_fault(const struct mw_config *c)
+{
+    if (c->mode <= MW_MODE_BARE || c->mode >= MW_MODE_COUNT)
+        return "mode must be sv39, sv48 or sv57";
+    if (c->ram_bytes == 0 || !page_aligned(c->ram_bytes) || !page_aligned(c->ram_base))
+        return "ram and ram-base must be multiples of 4096, and ram not 0";
+    if (c->ram_bytes > (uint64_t)1 << 44 || c->ram_base > ((uint64_t)1 << 56) - c->ram_bytes)
+        return "RAM must end below 2^56 and be at most 16 TiB less a page";
+    if (c->harts < 1 || c->harts > HARTS_MAX)
+        return "harts must be 1 to 64";
+    if (!power_of_two(c->tlb_sets) || c->tlb_sets > 1u << 20 || c->tlb_ways < 1 || c->tlb_ways > 64)
+        return "tlb must be SETSxWAYS with sets a power of two up to 2^20 and 1 to 64 ways";
+    if (c->asid_bits > 16)
+        return "asid-bits must be 0 to 16";
+    if (c->placement >= MW_PLACE_COUNT)
+        return "placement must be top-down or first-fit";
+    if (c->mmap_base > mode_user_end(c->mode) || !page_aligned(c->mmap_base))
+        return "mmap-base must be a multiple of 4096 in the user half of the mode";
+    if (c->brk_base > mode_user_end(c->mode) - PAGE_BYTES || !page_aligned(c->mmap_min_addr))
+        return "brk-base must lie in the user half of the mode, mmap-min-addr be a multiple of "
+               "4096";
+    if (c->max_processes < 1)
+        return "max-processes must be at least 1";
+    return NULL;
+}
+
+int mw_config_validate(const struct mw_config *config, char *why, size_t why_bytes)
+{
+    const char *fault = config_fault(config);
+
+    if (fault == NULL)
+        return 0;
+    if (why_bytes > 0)
+        snprintf(why, why_bytes, "%s", fault);
+    return -EINVAL;
+}

@@ -1,0 +1,82 @@
+/*
+ * The machine's own hand on files, without a process: for tests, scenarios and replays. Layer 7.
+ */
+#include <fcntl.h>
+
+#include "kernel/calls.h"
+
+int mw_file_put(struct mw_machine *m, const char *path, const void *bytes, size_t count)
+{
+    struct file_map *map;
+    int64_t written;
+    int err = machine_open_map(m, path, O_CREAT, &map);
+
+    if (err != 0)
+        return err;
+    err = cache_truncate(map, 0);
+    if (err == 0) {
+        written = cache_write(map, 0, bytes, count);
+        if (written < 0)
+            err = (int)written;
+        else if ((uint64_t)written < count)
+            err = -ENOSPC;
+    }
+    file_map_put(map);
+    return err;
+}
+
+int64_t mw_file_get(struct mw_machine *m, const char *path, uint64_t offset, void *out,
+                    size_t count)
+{
+    struct file_map *map;
+    int64_t got = machine_open_map(m, path, 0, &map);
+
+    if (got != 0)
+        return got;
+    got = cache_read(map, offset, out, count);
+    file_map_put(map);
+    return got;
+}
+
+int64_t mw_file_size(struct mw_machine *m, const char *path)
+{
+    struct inode *inode;
+    int64_t bytes = inode_open(m->volume, path, &inode);
+
+    if (bytes != 0)
+        return bytes;
+    bytes = (int64_t)inode_bytes(inode);
+    inode_put(inode);
+    return bytes;
+}
+
+/* Blocks for the pages from the old end to the new one. */
+static int file_reserve(struct inode *inode, uint64_t old_bytes, uint64_t bytes)
+{
+    uint64_t end = page_ceil(bytes) >> PAGE_SHIFT;
+    int err = 0;
+
+    for (uint64_t index = old_bytes >> PAGE_SHIFT; index < end && err == 0; index++)
+        err = inode_reserve_page(inode, index);
+    return err;
+}
+
+int mw_file_grow(struct mw_machine *m, const char *path, uint64_t bytes)
+{
+    struct file_map *map;
+    uint64_t old_bytes;
+    int err = machine_open_map(m, path, O_CREAT, &map);
+
+    if (err != 0)
+        return err;
+    old_bytes = file_map_bytes(map);
+    if (bytes > old_bytes) {
+        err = cache_truncate(map, bytes);
+        if (err == 0)
+            err = file_reserve(map->inode, old_bytes, bytes);
+        if (err != 0 && cache_truncate(map, old_bytes) != 0)
+            err = -EIO; /* a device that fails even the way back is the graver news */
+    }
+    file_map_put(map);
+    return err;
+}

@@ -1,0 +1,226 @@
+/*
+ * Switching a machine on and off: every layer put together, bottom up, and taken apart in reverse.
+ * Layer 7.
+ */
+#include "kernel/machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/calls.h"
+
+/* A step of the assembly, and what undoes it. */
+struct machine_step {
+    int (*up)(struct mw_machine *m);
+    void (*down)(struct mw_machine *m);
+};
+
+static int machine_ram_up(struct mw_machine *m)
+{
+    return ram_init(&m->ram, paddr(m->config.ram_base), m->config.ram_bytes, 0);
+}
+
+static void machine_ram_down(struct mw_machine *m)
+{
+    ram_destroy(&m->ram);
+}
+
+static void machine_harts_down(struct mw_machine *m)
+{
+    for (unsigned i = 0; i < m->hart_set.count; i++)
+        hart_destroy(&m->harts[i]);
+    alloc_release(&m->alloc, m->harts);
+}
+
+static int machine_harts_up(struct mw_machine *m)
+{
+    const struct mw_config *c = &m->config;
+
+    m->harts = alloc_zeroed(&m->alloc, c->harts * sizeof(struct hart));
+    if (m->harts == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < c->harts; i++) {
+        const struct hart_setup setup = {.id = (uint16_t)i,
+                                         .tlb_sets = c->tlb_sets,
+                                         .tlb_ways = c->tlb_ways,
+                                         .hardware_ad = c->hardware_ad,
+                                         .hit_ns = c->costs.tlb_hit,
+                                         .walk_step_ns = c->costs.walk_step};
+        int err = hart_init(&m->harts[i], &setup, &m->alloc, &m->ram, &m->bus, &m->clock);
+
+        if (err != 0) {
+            machine_harts_down(m); /* hart_set.count: those that are up */
+            return err;
+        }
+        hart_set_privilege(&m->harts[i], true, false, false);
+        m->hart_set.count = i + 1;
+    }
+    hart_set_init(&m->hart_set, m->harts, c->harts, c->asid_bits, &m->clock, c->costs.flush,
+                  c->costs.ipi);
+    return 0;
+}
+
+static int machine_frames_up(struct mw_machine *m)
+{
+    return frame_table_init(&m->frames, &m->ram, &m->bus, &m->clock, m->config.costs.zero_frame,
+                            m->config.costs.copy_frame);
+}
+
+static void machine_frames_down(struct mw_machine *m)
+{
+    frame_table_destroy(&m->frames);
+}
+
+/* The disk, formatted before it is attached: making the file system is not part of what the machine
+ * does. */
+static int machine_disk_up(struct mw_machine *m)
+{
+    const struct mw_costs *costs = &m->config.costs;
+    int err = dev_ram_new(&m->alloc, m->config.disk_bytes, &m->disk);
+
+    if (err != 0)
+        return err;
+    err = volume_format(&m->alloc, m->disk);
+    if (err == 0) {
+        m->faults.error = -EIO;
+        err = dev_faulty_new(&m->alloc, m->disk, &m->faults, &m->dev);
+    }
+    if (err != 0) {
+        dev_destroy(m->disk);
+        return err;
+    }
+    m->dev->read_ns = costs->block_read;
+    m->dev->write_ns = costs->block_write;
+    m->dev->flush_ns = costs->block_flush;
+    m->dev->byte_ps = costs->block_byte_ps;
+    return 0;
+}
+
+static void machine_disk_down(struct mw_machine *m)
+{
+    dev_destroy(m->dev);
+    dev_destroy(m->disk);
+}
+
+static int machine_volume_up(struct mw_machine *m)
+{
+    int err = volume_mount(&m->alloc, m->dev, &m->volume);
+
+    if (err != 0)
+        return err;
+    memset(&m->dev->counters, 0, sizeof(m->dev->counters));
+    dev_attach(m->dev, &m->bus, &m->clock);
+    return 0;
+}
+
+static void machine_volume_down(struct mw_machine *m)
+{
+    if (m->volume != NULL)
+        volume_abandon(m->volume);
+}
+
+static int machine_cache_up(struct mw_machine *m)
+{
+    return cache_init(&m->cache, &m->alloc, &m->frames, &m->bus, m->volume, &mm_mapper_ops);
+}
+
+static void machine_cache_down(struct mw_machine *m)
+{
+    cache_destroy(&m->cache);
+}
+
+static int machine_mm_up(struct mw_machine *m)
+{
+    m->mm_env = (struct mm_env){.alloc = &m->alloc,
+                                .config = &m->config,
+                                .frames = &m->frames,
+                                .harts = &m->hart_set,
+                                .cache = &m->cache,
+                                .bus = &m->bus};
+    return mm_env_init(&m->mm_env);
+}
+
+static void machine_mm_down(struct mw_machine *m)
+{
+    mm_env_destroy(&m->mm_env);
+}
+
+static int machine_processes_up(struct mw_machine *m)
+{
+    radix_init(&m->processes.by_pid, &m->alloc);
+    inode_names_init(&m->names, &m->alloc);
+    return 0;
+}
+
+static void machine_processes_down(struct mw_machine *m)
+{
+    process_end_all(m);
+    radix_destroy(&m->processes.by_pid);
+    inode_names_destroy(&m->names);
+}
+
+static const struct machine_step machine_steps[] = {
+    {machine_ram_up, machine_ram_down},       {machine_harts_up, machine_harts_down},
+    {machine_frames_up, machine_frames_down}, {machine_disk_up, machine_disk_down},
+    {machine_volume_up, machine_volume_down}, {machine_cache_up, machine_cache_down},
+    {machine_mm_up, machine_mm_down},         {machine_processes_up, machine_processes_down},
+};
+
+#define MACHINE_STEPS (sizeof(machine_steps) / sizeof(machine_steps[0]))
+
+/* Takes apart the first `steps` steps, last first. */
+static void machine_take_down(struct mw_machine *m, size_t steps)
+{
+    while (steps-- > 0)
+        machine_steps[steps].down(m);
+}
+
+int mw_machine_new(const struct mw_config *config, struct mw_machine **out)
+{
+    struct mw_config standard;
+    struct mw_machine *m;
+
+    if (config == NULL) {
+        mw_config_init(&standard);
+        config = &standard;
+    }
+    if (mw_config_validate(config, NULL, 0) != 0)
+        return -EINVAL;
+    m = calloc(1, sizeof(*m)); /* the one block that is there before its allocator */
+    if (m == NULL)
+        return -ENOMEM;
+    m->config = *config;
+    event_bus_init(&m->bus, &m->clock);
+    for (size_t i = 0; i < MACHINE_STEPS; i++) {
+        int err = machine_steps[i].up(m);
+
+        if (err != 0) {
+            machine_take_down(m, i);
+            free(m);
+            return err;
+        }
+    }
+    *out = m;
+    return 0;
+}
+
+/* Processes go first: their mappings hold files open. Then everything is written back, and the
+ * volume closes. */
+int mw_machine_free(struct mw_machine *m)
+{
+    int err;
+
+    if (m == NULL)
+        return 0;
+    process_end_all(m);
+    err = cache_sync(&m->cache);
+    machine_take_down(m, MACHINE_STEPS);
+    contract(m->alloc.live_blocks == 0);
+    free(m);
+    return err;
+}
+
+const struct mw_config *mw_machine_config(const struct mw_machine *m)
+{
+    return &m->config;
+}

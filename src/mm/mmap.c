@@ -1,0 +1,356 @@
+/*
+ * mmap, munmap, mprotect: areas first, then pages. Layer 6.
+ *
+ * Each call validates, reserves the memory it may need, then commits; from there on nothing can
+ * fail. The order in which errors are found is Linux's (mmap(2), munmap(2), mprotect(2), as the
+ * kernel checks them).
+ */
+#include "mm/mm.h"
+#include "mm/mm_private.h"
+
+/* Areas that one range operation can add: a split at each end, and a new one. */
+#define MM_RESERVE 3
+
+/* File offsets are signed in the kernel: an end past this is -EOVERFLOW. In pages. */
+#define MM_OFFSET_PAGES_MAX ((uint64_t)1 << (63 - PAGE_SHIFT))
+
+void mm_split_at(struct mm *mm, struct range r)
+{
+    struct vma *first = vma_set_find(&mm->vmas, r.start);
+    struct vma *last;
+
+    if (first != NULL && first->start < r.start)
+        vma_set_split(&mm->vmas, first, r.start);
+    last = vma_set_find(&mm->vmas, r.end);
+    if (last != NULL && last->start < r.end)
+        vma_set_split(&mm->vmas, last, r.end);
+}
+
+/* Both ends of the range inside one area: cutting it out leaves one area more than before. */
+bool mm_may_split(const struct mm *mm, struct range r)
+{
+    const struct vma *v = vma_set_find(&mm->vmas, r.start);
+
+    if (v == NULL || v->start >= r.start || v->end <= r.end)
+        return true;
+    return vma_set_count(&mm->vmas) < mm->env->config->max_map_count;
+}
+
+void mm_unmap_range(struct mm *mm, struct range r)
+{
+    struct tlb_batch batch;
+    struct vma *v = vma_set_find_above(&mm->vmas, r.start);
+
+    if (v == NULL || v->start >= r.end)
+        return;
+    mm_split_at(mm, r);
+    tlb_batch_begin(&batch, &mm->pt);
+    while ((v = vma_set_find_above(&mm->vmas, r.start)) != NULL && v->start < r.end) {
+        event_emit(mm->env->bus, MW_EVENT_VMA_UNMAP, v->start, v->end);
+        /* Pages go before the area does: a page outside every area must never be seen. */
+        pt_unmap_range(&mm->pt, (struct range){v->start, v->end}, &batch, NULL, NULL);
+        tlb_batch_flush(&batch);
+        vma_set_remove(&mm->vmas, v);
+    }
+    tlb_batch_finish(&batch);
+}
+
+/* munmap(2). */
+int mm_munmap(struct mm *mm, vaddr_t start, uint64_t bytes)
+{
+    struct range r = {start, start + page_ceil(bytes)};
+    int err;
+
+    if (!page_aligned(start) || page_ceil(bytes) == 0 || start > mm->user_end ||
+        page_ceil(bytes) > mm->user_end - start)
+        return -EINVAL;
+    if (!mm_may_split(mm, r))
+        return -ENOMEM;
+    err = vma_set_reserve(&mm->vmas, MM_RESERVE);
+    if (err != 0)
+        return err;
+    mm_unmap_range(mm, r);
+    return 0;
+}
+
+/* ---- mmap ---- */
+
+/* Is the range inside user space and free? */
+static bool mm_range_free(const struct mm *mm, vaddr_t start, uint64_t bytes)
+{
+    const struct vma *v;
+
+    if (start < mm->env->config->mmap_min_addr || start > mm->user_end ||
+        bytes > mm->user_end - start)
+        return false;
+    v = vma_set_find_above(&mm->vmas, start);
+    return v == NULL || v->start >= start + bytes;
+}
+
+/* Areas that grow down keep a gap of 256 pages below them (stack_guard_gap). */
+#define MM_GUARD_BYTES (256 * PAGE_BYTES)
+
+/* The highest room that ends at or below `high` and keeps the guard gap below the area above it; 0:
+ * none. */
+static vaddr_t mm_find_highest(const struct mm *mm, vaddr_t low, vaddr_t high, uint64_t bytes)
+{
+    uint64_t start;
+
+    while (imap_gap_highest(&mm->vmas.index, low, high, bytes, &start)) {
+        const struct vma *above = vma_set_find_above(&mm->vmas, start);
+
+        if (above == NULL || !(above->flags & VMA_GROWSDOWN) ||
+            above->start - (start + bytes) >= MM_GUARD_BYTES)
+            return start;
+        high = above->start > MM_GUARD_BYTES ? above->start - MM_GUARD_BYTES : 0;
+        if (high < low || high - low < bytes)
+            break;
+        /* Only this area's gap is excluded; the next turn looks below it. */
+    }
+    return 0;
+}
+
+static vaddr_t mm_find_lowest(const struct mm *mm, vaddr_t low, vaddr_t high, uint64_t bytes)
+{
+    uint64_t start;
+
+    while (low < high && imap_gap_lowest(&mm->vmas.index, low, high, bytes, &start)) {
+        const struct vma *above = vma_set_find_above(&mm->vmas, start);
+
+        if (above == NULL || !(above->flags & VMA_GROWSDOWN) ||
+            above->start - (start + bytes) >= MM_GUARD_BYTES)
+            return start;
+        low = above->end;
+    }
+    return 0;
+}
+
+/* valgrind's address-space manager leaves this much room for the heap before the first mapping. */
+#define MM_HEAP_ROOM ((uint64_t)8 << 20)
+
+vaddr_t mm_find_room(const struct mm *mm, uint64_t bytes)
+{
+    vaddr_t min = mm->env->config->mmap_min_addr;
+    vaddr_t start;
+
+    if (min < PAGE_BYTES)
+        min = PAGE_BYTES; /* an un-hinted mapping never begins at 0 */
+    if (mm->env->config->placement == MW_PLACE_FIRST_FIT) {
+        vaddr_t base = mm->mmap_base != 0 ? mm->mmap_base : mm->brk_start + MM_HEAP_ROOM;
+
+        return mm_find_lowest(mm, base, mm->user_end, bytes);
+    }
+    start = mm_find_highest(mm, min, mm->mmap_base, bytes);
+    if (start ==
+        0) /* Linux falls back to bottom-up from a third of user space (TASK_UNMAPPED_BASE) */
+        start = mm_find_lowest(mm, page_ceil(mm->user_end / 3), mm->user_end, bytes);
+    return start;
+}
+
+/* Where the mapping goes, or -errno (mmap(2): ENOMEM, EINVAL, EPERM, EEXIST). `bytes` is rounded
+ * already. */
+static int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags)
+{
+    vaddr_t min = mm->env->config->mmap_min_addr;
+    vaddr_t start;
+
+    if (bytes > mm->user_end)
+        return -ENOMEM;
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+        if (hint > mm->user_end - bytes)
+            return -ENOMEM;
+        if (!page_aligned(hint))
+            return -EINVAL;
+        if (hint < min)
+            return -EPERM;
+        if ((flags & MAP_FIXED_NOREPLACE) && !mm_range_free(mm, hint, bytes))
+            return -EEXIST;
+        return (int64_t)hint;
+    }
+    hint = page_floor(hint);
+    if (hint != 0) {
+        hint = hint < min ? page_ceil(min) : hint; /* round_hint_to_min */
+        if (mm_range_free(mm, hint, bytes))
+            return (int64_t)hint;
+    }
+    start = mm_find_room(mm, bytes);
+    return start == 0 ? -ENOMEM : (int64_t)start;
+}
+
+/* Are type and rights of the mapping allowed for this file? EACCES, EINVAL, EOPNOTSUPP as mmap(2)
+ * says. */
+static int mm_check_kind(int prot, int flags, const struct mapped_file *file)
+{
+    int type = flags & MAP_TYPE;
+
+    if (type == MAP_SHARED_VALIDATE && file != NULL) {
+        const int known = MAP_SHARED_VALIDATE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_POPULATE |
+                          MAP_NORESERVE | MAP_NONBLOCK | MAP_STACK | MAP_LOCKED | MAP_GROWSDOWN |
+                          MAP_DENYWRITE | MAP_EXECUTABLE;
+
+        if (flags & ~known)
+            return -EOPNOTSUPP;
+        type = MAP_SHARED;
+    }
+    if (type != MAP_SHARED && type != MAP_PRIVATE)
+        return -EINVAL;
+    if (file == NULL)
+        return 0;
+    if (type == MAP_SHARED && (prot & PROT_WRITE) && !file->writable)
+        return -EACCES;
+    return file->readable ? 0 : -EACCES;
+}
+
+/* The VMA_ flags that mmap flags and file ask for. */
+static uint32_t mm_area_flags(int flags, const struct mapped_file *file)
+{
+    bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
+    uint32_t area = 0;
+
+    if (shared)
+        area |= VMA_SHARED;
+    if (!shared || file->writable)
+        area |= VMA_MAYWRITE;
+    if (flags & MAP_GROWSDOWN)
+        area |= VMA_GROWSDOWN;
+    if (flags & MAP_NORESERVE)
+        area |= VMA_NORESERVE;
+    if (flags & MAP_STACK)
+        area |= VMA_NOHUGEPAGE;
+    return area;
+}
+
+/* The commit half of mmap: cannot fail any more. */
+static void mm_map_area(struct mm *mm, const struct vma *model, int flags)
+{
+    struct range r = {model->start, model->end};
+
+    mm_unmap_range(mm, r);
+    mm_emit_vma(mm, MW_EVENT_VMA_MAP, model);
+    vma_set_add(&mm->vmas, model);
+    if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK))
+        mm_populate(mm, r);
+}
+
+/* All of mmap but the making of a shared anonymous object. */
+static int64_t mm_mmap_object(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
+                              struct mapped_file *file, uint64_t off_pages)
+{
+    int64_t start = mm_place(mm, hint, bytes, flags);
+    struct vma model;
+    int err;
+
+    if (start < 0)
+        return start;
+    err = mm_check_kind(prot, flags, file);
+    if (err != 0)
+        return err;
+    model = (struct vma){.start = (vaddr_t)start,
+                         .end = (vaddr_t)start + bytes,
+                         .off_pages = file == NULL ? (uint64_t)start >> PAGE_SHIFT : off_pages,
+                         .prot = (uint32_t)prot & MM_PROT_BITS,
+                         .flags = mm_area_flags(flags, file),
+                         .file = file};
+    if (!mm_may_split(mm, (struct range){model.start, model.end}))
+        return -ENOMEM;
+    err = vma_set_reserve(&mm->vmas, MM_RESERVE);
+    if (err != 0)
+        return err;
+    mm_map_area(mm, &model, flags);
+    return start;
+}
+
+int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
+                struct mapped_file *file, uint64_t off_bytes)
+{
+    uint64_t off_pages = off_bytes >> PAGE_SHIFT;
+    uint64_t rounded = page_ceil(bytes);
+    struct mapped_file *shared;
+    int64_t result;
+
+    if (!page_aligned(off_bytes) || bytes == 0)
+        return -EINVAL;
+    if (rounded == 0)
+        return -ENOMEM;
+    if (file != NULL && off_pages + (rounded >> PAGE_SHIFT) > MM_OFFSET_PAGES_MAX)
+        return -EOVERFLOW;
+    if (vma_set_count(&mm->vmas) > mm->env->config->max_map_count)
+        return -ENOMEM;
+    if (file != NULL || (flags & MAP_TYPE) != MAP_SHARED)
+        return mm_mmap_object(mm, hint, rounded, prot, flags, file, off_pages);
+    /* Shared anonymous memory lives in an object of its own, so that fork's copies show the same
+     * pages. */
+    result = mm_shared_new(mm->env, rounded, &shared);
+    if (result != 0)
+        return result;
+    result = mm_mmap_object(mm, hint, rounded, prot, flags, shared, 0);
+    mapped_file_put(shared);
+    return result;
+}
+
+/* ---- mprotect ---- */
+
+/* Gives one area, which lies wholly in the range being changed, its new rights. */
+static struct vma *mm_protect_area(struct mm *mm, struct vma *v, uint32_t prot,
+                                   struct tlb_batch *batch)
+{
+    struct range r = {v->start, v->end};
+
+    event_emit(mm->env->bus, MW_EVENT_VMA_PROTECT, r.start, r.end, prot);
+    v->prot = prot;
+    pt_protect_range(&mm->pt, r, mm_rights(prot), batch, NULL, NULL);
+    tlb_batch_flush(batch);
+    return vma_set_merge(&mm->vmas, v);
+}
+
+/* The part of mprotect that goes area by area and stops at the first that will not: what came
+ * before stays changed. */
+static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct tlb_batch *batch)
+{
+    for (vaddr_t at = r.start; at < r.end;) {
+        struct vma *v = vma_set_find(&mm->vmas, at);
+        struct range part;
+        int err;
+
+        if (v == NULL)
+            return -ENOMEM;
+        part = (struct range){at, v->end < r.end ? v->end : r.end};
+        at = part.end;
+        if (v->prot == prot)
+            continue;
+        if ((prot & PROT_WRITE) && !(v->flags & VMA_MAYWRITE))
+            return -EACCES;
+        if ((v->start < part.start || v->end > part.end) &&
+            vma_set_count(&mm->vmas) >= mm->env->config->max_map_count)
+            return -ENOMEM;
+        err = vma_set_reserve(&mm->vmas, MM_RESERVE);
+        if (err != 0)
+            return err;
+        mm_split_at(mm, part);
+        mm_protect_area(mm, vma_set_find(&mm->vmas, part.start), prot, batch);
+    }
+    return 0;
+}
+
+/* mprotect(2). */
+int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot)
+{
+    struct tlb_batch batch;
+    uint64_t rounded = page_ceil(bytes);
+    int err;
+
+    if (!page_aligned(start))
+        return -EINVAL;
+    if (bytes == 0)
+        return 0;
+    if (rounded == 0 || start + rounded <= start)
+        return -ENOMEM;
+    if (prot & ~MM_PROT_BITS)
+        return -EINVAL;
+    if (vma_set_find(&mm->vmas, start) == NULL)
+        return -ENOMEM;
+    tlb_batch_begin(&batch, &mm->pt);
+    err = mm_protect_range(mm, (struct range){start, start + rounded}, (uint32_t)prot, &batch);
+    tlb_batch_finish(&batch);
+    return err;
+}

@@ -1,0 +1,236 @@
+/*
+ * The page-table editor: install, unmap, protect, copy, clean. Layer 5.
+ *
+ * Every loop over a range goes leaf table by leaf table (pt_next_table skips what is not there), so
+ * that the cost follows what is mapped, not how wide the range is.
+ */
+#include "pt/pt.h"
+
+#include <string.h>
+
+#include "pt/pt_table.h"
+#include "pt/tlb_batch.h"
+
+int pt_init(struct pt *pt, struct frame_table *frames, struct hart_set *harts, enum mw_mode mode)
+{
+    contract(mode != MW_MODE_BARE);
+    memset(pt, 0, sizeof(*pt));
+    pt->frames = frames;
+    pt->harts = harts;
+    pt->mode = mode;
+    pt->root = frame_alloc(frames, MW_OWNER_TABLE, true);
+    if (pt->root == NULL)
+        return -ENOMEM;
+    frame_soil(pt->root);
+    pt->tables = 1;
+    event_emit(frames->bus, MW_EVENT_TABLE_ALLOC, frame_paddr(frames, pt->root).raw,
+               pt_top_level(pt));
+    return 0;
+}
+
+void pt_destroy(struct pt *pt)
+{
+    contract_on(pt->frames->bus, pt->leaves == 0 && pt->tables == 1);
+    pt->root->zero = true;
+    event_emit(pt->frames->bus, MW_EVENT_TABLE_FREE, frame_paddr(pt->frames, pt->root).raw,
+               pt_top_level(pt));
+    frame_put(pt->frames, pt->root);
+    pt->root = NULL;
+}
+
+void pt_activate(struct pt *pt, struct hart *hart)
+{
+    uint64_t generation = pt->asid_generation;
+
+    hart_set_assign_asid(pt->harts, &pt->asid, &pt->asid_generation);
+    if (pt->asid_generation != generation)
+        pt->ran_on = 0; /* no hart has cached anything under the new ASID */
+    pt->ran_on |= (uint64_t)1 << hart->id;
+    hart_set_satp(hart, pt->mode, frame_paddr(pt->frames, pt->root), pt->asid);
+}
+
+pte_t pt_lookup(const struct pt *pt, vaddr_t va, paddr_t *address)
+{
+    vaddr_t at = page_floor(va);
+    struct pt_path path;
+    pte_t *table = pt_next_table(pt, &at, at + 1, &path);
+    unsigned index = level_index(va, 0);
+
+    if (table == NULL)
+        return pte_none();
+    if (address != NULL)
+        *address = paddr(frame_paddr(pt->frames, path.table[0]).raw + index * PTE_BYTES);
+    return table[index];
+}
+
+/* The frame that a present entry names. */
+static struct frame *pt_frame(const struct pt *pt, pte_t pte)
+{
+    return frame_of(pt->frames, pte_paddr(pte));
+}
+
+/* Tells listeners of a changed leaf, and the batch when a TLB must hear of it. */
+static void pt_note_change(struct pt *pt, vaddr_t va, const pte_t *entry, pte_t old,
+                           struct tlb_batch *batch)
+{
+    if (pte_equal(*entry, old))
+        return;
+    if (pte_downgrades(old, *entry))
+        tlb_batch_add_page(batch, va);
+    event_emit(pt->frames->bus, MW_EVENT_PTE_SET, va, ram_paddr(pt->frames->ram, entry).raw,
+               old.raw, entry->raw, 0);
+}
+
+int pt_install(struct pt *pt, vaddr_t va, pte_t pte, struct tlb_batch *batch)
+{
+    struct pt_path path;
+    unsigned index = level_index(va, 0);
+    pte_t *table = pt_make_table(pt, va, &path);
+    pte_t old;
+
+    contract_on(pt->frames->bus, pte_present(pte) && batch->pt == pt);
+    if (table == NULL)
+        return -ENOMEM;
+    old = table[index];
+    table[index] = pte;
+    pt_note_change(pt, va, &table[index], old, batch);
+    if (pte_present(old)) {
+        tlb_batch_add_frame(batch, pt_frame(pt, old));
+        return 0;
+    }
+    path.table[0]->live++;
+    pt->leaves++;
+    return 0;
+}
+
+/* Clears one present leaf; its reference goes to the batch. */
+static void pt_drop_leaf(struct pt *pt, vaddr_t va, struct frame *table, pte_t *entry,
+                         struct tlb_batch *batch)
+{
+    pte_t old = *entry;
+
+    *entry = pte_none();
+    table->live--;
+    pt->leaves--;
+    pt_note_change(pt, va, entry, old, batch);
+    tlb_batch_add_frame(batch, pt_frame(pt, old));
+}
+
+void pt_unmap_range(struct pt *pt, struct range r, struct tlb_batch *batch, pt_visitor *visit,
+                    void *context)
+{
+    struct pt_path path;
+    pte_t *table;
+
+    for (vaddr_t va = r.start; (table = pt_next_table(pt, &va, r.end, &path)) != NULL;) {
+        vaddr_t end = pt_table_end(va, r.end);
+        vaddr_t first = va;
+
+        for (; va < end; va += PAGE_BYTES) {
+            pte_t *entry = &table[level_index(va, 0)];
+
+            if (!pte_present(*entry))
+                continue;
+            if (visit != NULL)
+                visit(context, va, *entry);
+            pt_drop_leaf(pt, va, path.table[0], entry, batch);
+        }
+        pt_prune(pt, first, &path, batch);
+    }
+}
+
+void pt_protect_range(struct pt *pt, struct range r, uint64_t rights, struct tlb_batch *batch,
+                      pt_visitor *visit, void *context)
+{
+    pte_t *table;
+
+    for (vaddr_t va = r.start; (table = pt_next_table(pt, &va, r.end, NULL)) != NULL;) {
+        vaddr_t end = pt_table_end(va, r.end);
+
+        for (; va < end; va += PAGE_BYTES) {
+            pte_t *entry = &table[level_index(va, 0)];
+            pte_t old = *entry;
+
+            if (!pte_present(old))
+                continue;
+            if (visit != NULL)
+                visit(context, va, old);
+            *entry = pte_with_rights(old, pte_has(old, PTE_V | PTE_W) ? rights : rights & ~PTE_W);
+            pt_note_change(pt, va, entry, old, batch);
+        }
+    }
+}
+
+/* Copies the leaves of one table into the table at the same place in `to`. */
+static void pt_copy_table(struct pt *to, struct pt *from, pte_t *source, struct pt_path *target,
+                          struct range r, bool cow, struct tlb_batch *batch)
+{
+    pte_t *copy = pt_entries(to, target->table[0]);
+    uint16_t made = 0;
+
+    for (vaddr_t va = r.start; va < r.end; va += PAGE_BYTES) {
+        pte_t *entry = &source[level_index(va, 0)];
+        pte_t old = *entry;
+
+        if (!pte_present(old))
+            continue;
+        if (cow && pte_has(old, PTE_W)) {
+            *entry = pte_without(old, PTE_W);
+            pt_note_change(from, va, entry, old, batch);
+        }
+        frame_get(pt_frame(from, old));
+        copy[level_index(va, 0)] = *entry;
+        made++;
+    }
+    target->table[0]->live = (uint16_t)(target->table[0]->live + made);
+    to->leaves += made;
+}
+
+int pt_copy_range(struct pt *to, struct pt *from, struct range r, bool cow, struct tlb_batch *batch)
+{
+    pte_t *table;
+
+    for (vaddr_t va = r.start; (table = pt_next_table(from, &va, r.end, NULL)) != NULL;) {
+        struct range part = {va, pt_table_end(va, r.end)};
+        struct pt_path target;
+
+        if (pt_make_table(to, va, &target) == NULL)
+            return -ENOMEM;
+        pt_copy_table(to, from, table, &target, part, cow, batch);
+        /* The source table may hold nothing of this part: do not leave an empty table behind. */
+        pt_prune_unseen(to, va, &target, 0);
+        va = part.end;
+    }
+    return 0;
+}
+
+bool pt_clean(struct pt *pt, vaddr_t va, struct tlb_batch *batch)
+{
+    vaddr_t at = page_floor(va);
+    pte_t *table = pt_next_table(pt, &at, at + 1, NULL);
+    pte_t *entry = table == NULL ? NULL : &table[level_index(va, 0)];
+    pte_t old;
+
+    if (entry == NULL || !pte_present(*entry))
+        return false;
+    old = *entry;
+    *entry = pte_without(old, PTE_W | PTE_D);
+    pt_note_change(pt, page_floor(va), entry, old, batch);
+    return pte_has(old, PTE_D);
+}
+
+void pt_visit_range(const struct pt *pt, struct range r, pt_visitor *visit, void *context)
+{
+    pte_t *table;
+
+    for (vaddr_t va = r.start; (table = pt_next_table(pt, &va, r.end, NULL)) != NULL;) {
+        vaddr_t end = pt_table_end(va, r.end);
+
+        for (; va < end; va += PAGE_BYTES) {
+            pte_t entry = table[level_index(va, 0)];
+
+            if (pte_present(entry))
+                visit(context, va, entry);
+        }
+    }
+}
