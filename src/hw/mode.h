@@ -1,8 +1,9 @@
 /*
  * The paging modes as a table, so that one walker serves them all.
  *
- * Privileged specification, "Supervisor Address Translation and Protection (satp) Register" and the sections Sv39,
- * Sv48, Sv57: LEVELS is 3, 4 and 5; a VPN digit has 9 bits; bits above the top digit must equal its top bit.
+ * Privileged specification, "Supervisor Address Translation and Protection (satp) Register" and the
+ * sections Sv39, Sv48, Sv57: LEVELS is 3, 4 and 5; a VPN digit has 9 bits; bits above the top digit
+ * must equal its top bit.
  */
 #ifndef MAPWALK_HW_MODE_H
 #define MAPWALK_HW_MODE_H

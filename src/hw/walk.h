@@ -1,11 +1,12 @@
 /*
  * The page-table walker: the specification's algorithm, step by step, as a pure function.
  *
- * Privileged specification, "Virtual Address Translation Process". Knows RAM and PTEs; knows neither TLB nor who
- * asks. The internal error becomes an architectural cause in one function, walk_cause.
+ * Privileged specification, "Virtual Address Translation Process". Knows RAM and PTEs; knows
+ * neither TLB nor who asks. The internal error becomes an architectural cause in one function,
+ * walk_cause.
  *
- *   I-WALK-1  a walk writes nothing but A and D of the leaf it returns, and those only with hardware_ad
- *   I-WALK-2  a failed walk writes nothing
+ *   I-WALK-1  a walk writes nothing but A and D of the leaf it returns, and those only with
+ * hardware_ad I-WALK-2  a failed walk writes nothing
  */
 #ifndef MAPWALK_HW_WALK_H
 #define MAPWALK_HW_WALK_H
@@ -39,18 +40,20 @@ struct walk_result {
 };
 
 /*
- * Translates va for the access. Emits walk_step for every PTE fetched, pte_ad for an update, walk_end, when
- * `bus` is not NULL. Bare mode translates va to itself.
+ * Translates va for the access. Emits walk_step for every PTE fetched, pte_ad for an update,
+ * walk_end, when `bus` is not NULL. Bare mode translates va to itself.
  */
 struct walk_result walk(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
                         enum mw_access access, struct event_bus *bus);
 
-/* The architectural cause of a walk error for the access; MW_CAUSE_NONE for MW_WALK_OK. AMO faults as a store. */
+/* The architectural cause of a walk error for the access; MW_CAUSE_NONE for MW_WALK_OK. AMO faults
+ * as a store. */
 enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access);
 
 /*
- * What a leaf lets through: bit (context * 4 + access) for each of the 8 contexts user << 2 | sum << 1 | mxr, with A
- * (and for stores D) taken into account. The TLB keeps it, so that a hit tests one bit.
+ * What a leaf lets through: bit (context * 4 + access) for each of the 8 contexts user << 2 | sum
+ * << 1 | mxr, with A (and for stores D) taken into account. The TLB keeps it, so that a hit tests
+ * one bit.
  */
 uint32_t walk_allowed(pte_t leaf);
 
