@@ -56,6 +56,7 @@ struct mw_config {
     uint64_t max_map_count;   /* VMAs of one process (vm.max_map_count) */
     uint32_t max_processes;
     bool check;               /* run the checkers after every system call and fault; very slow */
+    uint64_t fail_allocation;   /* for tests: this allocation of the machine fails, counted from 1; 0: none */
     struct mw_costs costs;
 };
 

@@ -108,7 +108,10 @@ int mw_file_put(struct mw_machine *machine, const char *path, const void *bytes,
 int64_t mw_file_get(struct mw_machine *machine, const char *path, uint64_t offset, void *out, size_t count);
 /* Size in bytes, or -errno. */
 int64_t mw_file_size(struct mw_machine *machine, const char *path);
-/* Makes the file at least `bytes` long, with blocks behind every page (what a log maps but does not show). */
+/*
+ * Makes the file at least `bytes` long, with a block of zeros behind every new page, as if it had been on the disk all along:
+ * the requests that this takes are neither counted nor timed nor told. For files that a log maps but does not show.
+ */
 int mw_file_grow(struct mw_machine *machine, const char *path, uint64_t bytes);
 
 /* ---- looking at it ---- */

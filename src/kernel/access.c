@@ -94,9 +94,25 @@ static void access_move(const struct user_access *a, uint8_t *host, uint64_t don
 }
 
 /*
- * Both pages first, then the bytes, so that a signal means that nothing was moved. Repairing the
- * second page never takes away the first: only pages that nobody maps are ever reclaimed.
+ * The second page of an access that crosses into it, at `va`; *low is the first page's byte. A repair may have written the
+ * first page back to find memory, and so made it read-only again: then it is translated anew, as a restarted
+ * instruction would. That cannot repeat, since making a mapped page writable takes no frame.
  */
+static uint8_t *access_second(struct mw_machine *m, struct process *p, const struct user_access *a,
+                              vaddr_t va, uint8_t **low, struct mw_signal *met)
+{
+    struct trap trap;
+    uint8_t *high = hart_translate(&m->harts[0], va, a->access, &trap);
+
+    if (high != NULL)
+        return high;
+    high = machine_repair(m, p, va, a->access, &trap, met);
+    if (high != NULL)
+        *low = machine_access(m, p, a->va, a->access, met);
+    return high;
+}
+
+/* Both pages first, then the bytes, so that a signal means that nothing was moved. */
 static int access_user(struct mw_machine *m, int pid, const struct user_access *a,
                        struct mw_signal *signal)
 {
@@ -115,7 +131,7 @@ static int access_user(struct mw_machine *m, int pid, const struct user_access *
     first = access_part(a->va, a->bytes);
     low = machine_access(m, p, a->va, a->access, &met);
     if (low != NULL && first < a->bytes)
-        high = machine_access(m, p, a->va + first, a->access, &met);
+        high = access_second(m, p, a, a->va + first, &low, &met);
     if (signal != NULL)
         *signal = met;
     if (met.signo != 0)

@@ -46,60 +46,72 @@ int machine_open_map(struct mw_machine *m, const char *path, int flags, struct f
     return err;
 }
 
-/* An open file description of a map, whose reference it takes over (also when it fails). */
-static int open_file_new(struct mw_machine *m, struct file_map *map, int flags,
-                         struct open_file **out)
+/* An open file description that wants its map yet. NULL: no memory. */
+static struct open_file *open_file_new(struct mw_machine *m, int flags)
 {
     struct open_file *file = alloc_zeroed(&m->alloc, sizeof(*file));
     int mode = flags & O_ACCMODE;
 
-    if (file == NULL) {
-        file_map_put(map);
-        return -ENOMEM;
-    }
+    if (file == NULL)
+        return NULL;
     file->machine = m;
     file->status_flags = flags & O_APPEND;
-    file->mapped.map = map;
     file->mapped.refs = 1;
-    file->mapped.readable = mode != O_WRONLY;
-    file->mapped.writable = mode != O_RDONLY;
+    file->mapped.readable = mode == O_RDONLY || mode == O_RDWR; /* 3, Linux's fourth mode: neither */
+    file->mapped.writable = mode == O_WRONLY || mode == O_RDWR;
     file->mapped.release = open_file_release;
+    return file;
+}
+
+/*
+ * Without the descriptor: open(2) up to the open file description, for which memory is found before the file is touched.
+ * O_TRUNC truncates in every mode, as in Linux.
+ */
+static int open_path(struct mw_machine *m, const char *path, int flags, struct open_file **out)
+{
+    struct open_file *file = open_file_new(m, flags);
+    int err;
+
+    if (file == NULL)
+        return -ENOMEM;
+    err = machine_open_map(m, path, flags, &file->mapped.map);
+    if (err != 0) {
+        alloc_release(&m->alloc, file);
+        return err;
+    }
+    if (flags & O_TRUNC)
+        err = cache_truncate(file->mapped.map, 0);
+    if (err != 0) {
+        mapped_file_put(&file->mapped);
+        return err;
+    }
     *out = file;
     return 0;
 }
 
-/* Without the descriptor: open(2) up to the open file description. */
-static int open_path(struct mw_machine *m, const char *path, int flags, struct open_file **out)
+/* open(2): the descriptor comes first, so that a full table leaves the file alone. */
+static int call_open(struct mw_machine *m, struct process *p, const char *path, int flags)
 {
-    struct file_map *map;
-    int err = machine_open_map(m, path, flags, &map);
+    struct open_file *file;
+    int fd = fd_find_free(&m->alloc, &p->fds, 0);
+    int err;
 
+    if (fd < 0)
+        return fd;
+    err = open_path(m, path, flags, &file);
     if (err != 0)
         return err;
-    if ((flags & O_TRUNC) && (flags & O_ACCMODE) != O_RDONLY)
-        err = cache_truncate(map, 0);
-    if (err != 0) {
-        file_map_put(map);
-        return err;
-    }
-    return open_file_new(m, map, flags, out);
+    p->fds.files[fd] = file;
+    return fd;
 }
 
 int mw_open(struct mw_machine *m, int pid, const char *path, int flags)
 {
     struct call call = call_begin(m, pid, MW_CALL_openat, (uint64_t)flags, 0, 0, 0);
-    struct open_file *file;
-    int result;
 
     if (call.process == NULL)
         return (int)call_end(&call, -ESRCH);
-    result = open_path(m, path, flags, &file);
-    if (result == 0) {
-        result = fd_install(&m->alloc, &call.process->fds, 0, file);
-        if (result < 0)
-            mapped_file_put(&file->mapped);
-    }
-    return (int)call_end(&call, result);
+    return (int)call_end(&call, call_open(m, call.process, path, flags));
 }
 
 int mw_close(struct mw_machine *m, int pid, int fd)
@@ -214,13 +226,16 @@ static int64_t call_transfer(const struct call *call, struct open_file *file, ui
 
     if (call->process == NULL)
         return -ESRCH;
-    if (file == NULL || !(write ? file->mapped.writable : file->mapped.readable))
-        return -EBADF;
     if (offset > INT64_MAX)
         return -EINVAL;
-    if (t.bytes > 0 &&
-        (va > call->process->mm->user_end || t.bytes > call->process->mm->user_end - va))
+    if (file == NULL || !(write ? file->mapped.writable : file->mapped.readable))
+        return -EBADF;
+    if (bytes > 0 && (va > call->process->mm->user_end || bytes > call->process->mm->user_end - va))
         return -EFAULT;
+    if (bytes > INT64_MAX - offset)
+        return -EINVAL;
+    if (write && bytes > 0 && (file->status_flags & O_APPEND)) /* also pwrite (pwrite(2), BUGS) */
+        t.offset = file_map_bytes(file->mapped.map);
     t.map = file->mapped.map;
     return transfer_run(&t, write ? transfer_write_piece : transfer_read_piece);
 }
@@ -243,17 +258,18 @@ int64_t mw_pwrite(struct mw_machine *m, int pid, int fd, uint64_t va, uint64_t b
     return call_end(&call, call_transfer(&call, call_file(&call, fd), va, bytes, offset, true));
 }
 
-/* At the file's position, which moves by what was transferred. O_APPEND writes at the end. */
+/* At the file's position, which moves behind what was transferred. */
 static int64_t call_transfer_here(const struct call *call, int fd, uint64_t va, uint64_t bytes,
                                   bool write)
 {
     struct open_file *file = call_file(call, fd);
-    int64_t result;
+    int64_t result = call_transfer(call, file, va, bytes, file == NULL ? 0 : file->position, write);
 
-    if (file != NULL && write && (file->status_flags & O_APPEND))
-        file->position = file_map_bytes(file->mapped.map);
-    result = call_transfer(call, file, va, bytes, file == NULL ? 0 : file->position, write);
-    if (result > 0)
+    if (result <= 0)
+        return result;
+    if (write && (file->status_flags & O_APPEND))
+        file->position = file_map_bytes(file->mapped.map); /* what was appended ends there */
+    else
         file->position += (uint64_t)result;
     return result;
 }
@@ -291,9 +307,7 @@ static int64_t call_lseek(struct open_file *file, int64_t offset, int whence)
     default:
         return -EINVAL;
     }
-    if (__builtin_add_overflow((int64_t)base, offset, &position))
-        return -EOVERFLOW;
-    if (position < 0)
+    if (__builtin_add_overflow((int64_t)base, offset, &position) || position < 0)
         return -EINVAL;
     file->position = (uint64_t)position;
     return position;
@@ -315,9 +329,11 @@ int mw_ftruncate(struct mw_machine *m, int pid, int fd, uint64_t bytes)
     struct call call = call_begin(m, pid, MW_CALL_ftruncate, (uint64_t)(int64_t)fd, bytes, 0, 0);
     struct open_file *file = call_file(&call, fd);
 
+    if (call.process != NULL && bytes > INT64_MAX)
+        return (int)call_end(&call, -EINVAL);
     if (file == NULL)
         return (int)call_end(&call, call.process == NULL ? -ESRCH : -EBADF);
-    if (bytes > INT64_MAX || !file->mapped.writable)
+    if (!file->mapped.writable)
         return (int)call_end(&call, -EINVAL);
     return (int)call_end(&call, cache_truncate(file->mapped.map, bytes));
 }
@@ -340,5 +356,5 @@ int mw_unlink(struct mw_machine *m, int pid, const char *path)
 {
     struct call call = call_begin(m, pid, MW_CALL_unlink, 0, 0, 0, 0);
 
-    return (int)call_end(&call, call.process == NULL ? -ESRCH : inode_unlink(m->volume, path));
+    return (int)call_end(&call, call.process == NULL ? -ESRCH : cache_unlink(&m->cache, path));
 }

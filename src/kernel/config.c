@@ -8,8 +8,12 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "dev/dev.h"
+#include "frame/frame.h"
 #include "hw/mode.h"
 #include "pt/harts.h"
+
+#define CONFIG_DISK_MIN (64 * 1024u) /* volume_format's smallest file system */
 
 #define GIB ((uint64_t)1 << 30)
 #define MIB ((uint64_t)1 << 20)
@@ -41,7 +45,7 @@ void mw_config_init(struct mw_config *config)
     config->tlb_ways = 4;
     config->asid_bits = 16;
     config->hardware_ad = true;
-    config->disk_bytes = 256 * MIB;
+    config->disk_bytes = 1 * GIB;
     config->seed = 1;
     config->placement = MW_PLACE_TOP_DOWN;
     config->brk_base = 0x10000000;
@@ -245,14 +249,17 @@ static const char *config_fault(const struct mw_config *c)
         return "mode must be sv39, sv48 or sv57";
     if (c->ram_bytes == 0 || !page_aligned(c->ram_bytes) || !page_aligned(c->ram_base))
         return "ram and ram-base must be multiples of 4096, and ram not 0";
-    if (c->ram_bytes > (uint64_t)1 << 44 || c->ram_base > ((uint64_t)1 << 56) - c->ram_bytes)
-        return "RAM must end below 2^56 and be at most 16 TiB less a page";
+    if (c->ram_bytes >> PAGE_SHIFT >= FRAME_NONE ||
+        c->ram_base > ((uint64_t)1 << 56) - c->ram_bytes)
+        return "RAM must end at 2^56 at most and have at most 2^32 - 2 frames";
     if (c->harts < 1 || c->harts > HARTS_MAX)
         return "harts must be 1 to 64";
     if (!power_of_two(c->tlb_sets) || c->tlb_sets > 1u << 20 || c->tlb_ways < 1 || c->tlb_ways > 64)
         return "tlb must be SETSxWAYS with sets a power of two up to 2^20 and 1 to 64 ways";
     if (c->asid_bits > 16)
         return "asid-bits must be 0 to 16";
+    if (c->disk_bytes < CONFIG_DISK_MIN || c->disk_bytes % DEV_BLOCK_BYTES != 0)
+        return "disk must be a multiple of 1024 and at least 64K";
     if (c->placement >= MW_PLACE_COUNT)
         return "placement must be top-down or first-fit";
     if (c->mmap_base > mode_user_end(c->mode) || !page_aligned(c->mmap_base))

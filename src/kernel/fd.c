@@ -29,7 +29,7 @@ static int fd_reserve(struct alloc *a, struct fd_table *fds, int fd)
     return 0;
 }
 
-int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_file *file)
+int fd_find_free(struct alloc *a, struct fd_table *fds, int fd_min)
 {
     int fd = fd_min;
     int err;
@@ -39,9 +39,15 @@ int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_fi
     if (fd >= FD_LIMIT)
         return -EMFILE;
     err = fd_reserve(a, fds, fd);
-    if (err != 0)
-        return err;
-    fds->files[fd] = file;
+    return err != 0 ? err : fd;
+}
+
+int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_file *file)
+{
+    int fd = fd_find_free(a, fds, fd_min);
+
+    if (fd >= 0)
+        fds->files[fd] = file;
     return fd;
 }
 

@@ -190,12 +190,14 @@ int mw_machine_new(const struct mw_config *config, struct mw_machine **out)
     if (m == NULL)
         return -ENOMEM;
     m->config = *config;
+    m->alloc.fail_at = config->fail_allocation;
     event_bus_init(&m->bus, &m->clock);
     for (size_t i = 0; i < MACHINE_STEPS; i++) {
         int err = machine_steps[i].up(m);
 
         if (err != 0) {
             machine_take_down(m, i);
+            contract(m->alloc.live_blocks == 0);
             free(m);
             return err;
         }

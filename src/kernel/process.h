@@ -47,6 +47,8 @@ struct inode_names {
 
 /* ---- descriptors ---- */
 struct open_file *fd_get(const struct fd_table *fds, int fd); /* NULL: -EBADF */
+/* The lowest free descriptor from fd_min on, with room for it in the table; -EMFILE, -ENOMEM. */
+MUST_CHECK int fd_find_free(struct alloc *a, struct fd_table *fds, int fd_min);
 MUST_CHECK int fd_install(struct alloc *a, struct fd_table *fds, int fd_min,
                           struct open_file *file); /* fd, -EMFILE, -ENOMEM */
 MUST_CHECK int fd_replace(struct alloc *a, struct fd_table *fds, int fd,

@@ -36,11 +36,17 @@ struct fault {
 /* An action of the case table: 0, -ENOMEM, or an error of cache or device. */
 typedef int fault_action(struct fault *f);
 
-/* Says what was decided, before it is done. A grown stack keeps its own reason. */
+/* Says what was decided, before it is done. */
+static void fault_say(struct fault *f, enum mw_reason reason)
+{
+    f->reason = reason;
+    event_emit(f->mm->env->bus, MW_EVENT_FAULT_DECIDE, f->va, f->access, f->reason);
+}
+
+/* What an action decided. A grown stack keeps its own reason. */
 static void fault_decide(struct fault *f, enum mw_reason reason)
 {
-    f->reason = f->grew ? MW_REASON_STACK_GROWTH : reason;
-    event_emit(f->mm->env->bus, MW_EVENT_FAULT_DECIDE, f->va, f->access, f->reason);
+    fault_say(f, f->grew ? MW_REASON_STACK_GROWTH : reason);
 }
 
 /*
@@ -86,6 +92,14 @@ static int fault_anonymous(struct fault *f)
     return frame == NULL ? -ENOMEM : fault_install(f, frame, true);
 }
 
+/* Why a page of an object is had: from the cache, from the device, or new where there is no device behind it. */
+static enum mw_reason fault_object_reason(const struct file_map *map, uint64_t index)
+{
+    if (radix_get(&map->pages, index) != NULL)
+        return MW_REASON_FILE_MINOR;
+    return map->inode == NULL ? MW_REASON_ANONYMOUS : MW_REASON_FILE_MAJOR;
+}
+
 /* The cache's frame for the page, borrowed. The decision is told before the device is asked. */
 static int fault_cache_page(struct fault *f, bool decide, struct frame **frame)
 {
@@ -93,8 +107,7 @@ static int fault_cache_page(struct fault *f, bool decide, struct frame **frame)
     uint64_t index = vma_index(f->vma, f->page);
 
     if (decide)
-        fault_decide(f, radix_get(&map->pages, index) != NULL ? MW_REASON_FILE_MINOR
-                                                              : MW_REASON_FILE_MAJOR);
+        fault_decide(f, fault_object_reason(map, index));
     return cache_page(map, index, frame, NULL);
 }
 
@@ -227,7 +240,7 @@ static struct vma *fault_grow_stack(struct mm *mm, vaddr_t page)
         return NULL;
     below = vma_set_prev(&mm->vmas, v);
     if (below != NULL && (below->prot & MM_PROT_BITS) && !(below->flags & VMA_GROWSDOWN) &&
-        page - below->end < 256 * PAGE_BYTES)
+        page - below->end < MM_GUARD_BYTES)
         return NULL;
     vma_set_extend(&mm->vmas, v, page, v->end);
     event_emit(mm->env->bus, MW_EVENT_VMA_GROW, v->start, v->end);
@@ -333,7 +346,7 @@ static enum mw_reason fault_error_reason(int err)
 /* Decided without trying anything: counts and tells it. */
 static struct mm_outcome fault_refuse(struct fault *f, enum mw_reason reason)
 {
-    fault_decide(f, reason);
+    fault_say(f, reason);
     return fault_signal(f, reason);
 }
 

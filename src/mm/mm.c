@@ -71,6 +71,23 @@ void mm_destroy(struct mm *mm)
     alloc_release(mm->env->alloc, mm);
 }
 
+/* Copies the pages of a private area, after dropping clean cache pages if frames run out on the way. */
+static int mm_fork_pages(struct mm *child, struct mm *parent, struct range r,
+                         struct tlb_batch *batch)
+{
+    int err = pt_copy_range(&child->pt, &parent->pt, r, true, batch);
+
+    while (err == -ENOMEM && cache_shrink(child->env->cache, MM_SHRINK_FRAMES) > 0) {
+        struct tlb_batch undo;
+
+        tlb_batch_begin(&undo, &child->pt);
+        pt_unmap_range(&child->pt, r, &undo, NULL, NULL);
+        tlb_batch_finish(&undo);
+        err = pt_copy_range(&child->pt, &parent->pt, r, true, batch);
+    }
+    return err;
+}
+
 /*
  * Copies one area and the pages that it may not lose: those of private areas, since a written one
  * has no other home. Pages of a shared area are derived and fault in again.
@@ -85,7 +102,7 @@ static int mm_fork_area(struct mm *child, struct mm *parent, const struct vma *v
     vma_set_add(&child->vmas, v);
     if (v->flags & VMA_SHARED)
         return 0;
-    return pt_copy_range(&child->pt, &parent->pt, (struct range){v->start, v->end}, true, batch);
+    return mm_fork_pages(child, parent, (struct range){v->start, v->end}, batch);
 }
 
 int mm_fork(struct mm *parent, struct mm **out)
@@ -114,11 +131,23 @@ int mm_fork(struct mm *parent, struct mm **out)
     return 0;
 }
 
+/* Gets some frames back from the cache: clean pages, else those that writing back makes clean. */
+static bool mm_reclaim(struct mm_env *env)
+{
+    int err;
+
+    if (cache_shrink(env->cache, MM_SHRINK_FRAMES) > 0)
+        return true;
+    err = cache_sync(env->cache);
+    (void)err; /* what could be written can be dropped now; the files remember the error */
+    return cache_shrink(env->cache, MM_SHRINK_FRAMES) > 0;
+}
+
 struct frame *mm_frame_alloc(struct mm_env *env, bool zeroed)
 {
     struct frame *f = frame_alloc(env->frames, MW_OWNER_ANONYMOUS, zeroed);
 
-    if (f == NULL && cache_shrink(env->cache, MM_SHRINK_FRAMES) > 0)
+    if (f == NULL && mm_reclaim(env))
         f = frame_alloc(env->frames, MW_OWNER_ANONYMOUS, zeroed);
     return f;
 }

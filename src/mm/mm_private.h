@@ -10,6 +10,9 @@
 
 #define MM_PROT_BITS (PROT_READ | PROT_WRITE | PROT_EXEC)
 
+/* Areas that grow down keep a gap of 256 pages below them (stack_guard_gap). */
+#define MM_GUARD_BYTES (256 * PAGE_BYTES)
+
 /* What PTEs of an area with this protection may allow at most. W without R is reserved, so W brings
  * R, as on RISC-V Linux. */
 static inline uint64_t mm_rights(uint32_t prot)

@@ -11,8 +11,8 @@
 /* Areas that one range operation can add: a split at each end, and a new one. */
 #define MM_RESERVE 3
 
-/* File offsets are signed in the kernel: an end past this is -EOVERFLOW. In pages. */
-#define MM_OFFSET_PAGES_MAX ((uint64_t)1 << (63 - PAGE_SHIFT))
+/* The largest file has 2^63 - 1 bytes: a mapping that ends past its last whole page is -EOVERFLOW. */
+#define MM_OFFSET_PAGES_MAX (((uint64_t)1 << (63 - PAGE_SHIFT)) - 1)
 
 void mm_split_at(struct mm *mm, struct range r)
 {
@@ -29,11 +29,12 @@ void mm_split_at(struct mm *mm, struct range r)
 /* Both ends of the range inside one area: cutting it out leaves one area more than before. */
 bool mm_may_split(const struct mm *mm, struct range r)
 {
-    const struct vma *v = vma_set_find(&mm->vmas, r.start);
+    const struct vma *v;
 
-    if (v == NULL || v->start >= r.start || v->end <= r.end)
+    if (vma_set_count(&mm->vmas) < mm->env->config->max_map_count)
         return true;
-    return vma_set_count(&mm->vmas) < mm->env->config->max_map_count;
+    v = vma_set_find(&mm->vmas, r.start);
+    return v == NULL || v->start >= r.start || v->end <= r.end;
 }
 
 void mm_unmap_range(struct mm *mm, struct range r)
@@ -43,14 +44,21 @@ void mm_unmap_range(struct mm *mm, struct range r)
 
     if (v == NULL || v->start >= r.end)
         return;
-    mm_split_at(mm, r);
+    if (v->start < r.start)
+        v = vma_set_split(&mm->vmas, v, r.start);
     tlb_batch_begin(&batch, &mm->pt);
-    while ((v = vma_set_find_above(&mm->vmas, r.start)) != NULL && v->start < r.end) {
+    while (v != NULL && v->start < r.end) {
+        struct vma *next;
+
+        if (v->end > r.end)
+            vma_set_split(&mm->vmas, v, r.end);
+        next = v->end < r.end ? vma_set_next(&mm->vmas, v) : NULL;
         event_emit(mm->env->bus, MW_EVENT_VMA_UNMAP, v->start, v->end);
         /* Pages go before the area does: a page outside every area must never be seen. */
         pt_unmap_range(&mm->pt, (struct range){v->start, v->end}, &batch, NULL, NULL);
         tlb_batch_flush(&batch);
         vma_set_remove(&mm->vmas, v);
+        v = next;
     }
     tlb_batch_finish(&batch);
 }
@@ -87,8 +95,11 @@ static bool mm_range_free(const struct mm *mm, vaddr_t start, uint64_t bytes)
     return v == NULL || v->start >= start + bytes;
 }
 
-/* Areas that grow down keep a gap of 256 pages below them (stack_guard_gap). */
-#define MM_GUARD_BYTES (256 * PAGE_BYTES)
+/* Does [.., end) leave the guard gap below the area above it, if there is one? */
+static bool mm_keeps_guard(const struct vma *above, vaddr_t end)
+{
+    return above == NULL || !(above->flags & VMA_GROWSDOWN) || above->start - end >= MM_GUARD_BYTES;
+}
 
 /* The highest room that ends at or below `high` and keeps the guard gap below the area above it; 0:
  * none. */
@@ -99,8 +110,7 @@ static vaddr_t mm_find_highest(const struct mm *mm, vaddr_t low, vaddr_t high, u
     while (imap_gap_highest(&mm->vmas.index, low, high, bytes, &start)) {
         const struct vma *above = vma_set_find_above(&mm->vmas, start);
 
-        if (above == NULL || !(above->flags & VMA_GROWSDOWN) ||
-            above->start - (start + bytes) >= MM_GUARD_BYTES)
+        if (mm_keeps_guard(above, start + bytes))
             return start;
         high = above->start > MM_GUARD_BYTES ? above->start - MM_GUARD_BYTES : 0;
         if (high < low || high - low < bytes)
@@ -117,8 +127,7 @@ static vaddr_t mm_find_lowest(const struct mm *mm, vaddr_t low, vaddr_t high, ui
     while (low < high && imap_gap_lowest(&mm->vmas.index, low, high, bytes, &start)) {
         const struct vma *above = vma_set_find_above(&mm->vmas, start);
 
-        if (above == NULL || !(above->flags & VMA_GROWSDOWN) ||
-            above->start - (start + bytes) >= MM_GUARD_BYTES)
+        if (mm_keeps_guard(above, start + bytes))
             return start;
         low = above->end;
     }
@@ -170,7 +179,8 @@ static int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int f
     hint = page_floor(hint);
     if (hint != 0) {
         hint = hint < min ? page_ceil(min) : hint; /* round_hint_to_min */
-        if (mm_range_free(mm, hint, bytes))
+        if (mm_range_free(mm, hint, bytes) &&
+            mm_keeps_guard(vma_set_find_above(&mm->vmas, hint), hint + bytes))
             return (int64_t)hint;
     }
     start = mm_find_room(mm, bytes);
@@ -184,9 +194,10 @@ static int mm_check_kind(int prot, int flags, const struct mapped_file *file)
     int type = flags & MAP_TYPE;
 
     if (type == MAP_SHARED_VALIDATE && file != NULL) {
-        const int known = MAP_SHARED_VALIDATE | MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_POPULATE |
-                          MAP_NORESERVE | MAP_NONBLOCK | MAP_STACK | MAP_LOCKED | MAP_GROWSDOWN |
-                          MAP_DENYWRITE | MAP_EXECUTABLE;
+        /* Not MAP_FIXED_NOREPLACE: it is younger than the list of flags that files support. */
+        const int known = MAP_SHARED_VALIDATE | MAP_FIXED | MAP_POPULATE | MAP_NORESERVE |
+                          MAP_NONBLOCK | MAP_STACK | MAP_LOCKED | MAP_GROWSDOWN | MAP_DENYWRITE |
+                          MAP_EXECUTABLE;
 
         if (flags & ~known)
             return -EOPNOTSUPP;
@@ -198,7 +209,9 @@ static int mm_check_kind(int prot, int flags, const struct mapped_file *file)
         return 0;
     if (type == MAP_SHARED && (prot & PROT_WRITE) && !file->writable)
         return -EACCES;
-    return file->readable ? 0 : -EACCES;
+    if (!file->readable)
+        return -EACCES;
+    return flags & MAP_GROWSDOWN ? -EINVAL : 0; /* only private anonymous memory is a stack */
 }
 
 /* The VMA_ flags that mmap flags and file ask for. */
@@ -225,7 +238,8 @@ static void mm_map_area(struct mm *mm, const struct vma *model, int flags)
 {
     struct range r = {model->start, model->end};
 
-    mm_unmap_range(mm, r);
+    if (flags & MAP_FIXED) /* any other place was found free */
+        mm_unmap_range(mm, r);
     mm_emit_vma(mm, MW_EVENT_VMA_MAP, model);
     vma_set_add(&mm->vmas, model);
     if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK))
@@ -242,6 +256,8 @@ static int64_t mm_mmap_object(struct mm *mm, vaddr_t hint, uint64_t bytes, int p
 
     if (start < 0)
         return start;
+    if (file != NULL && off_pages + (bytes >> PAGE_SHIFT) > MM_OFFSET_PAGES_MAX)
+        return -EOVERFLOW;
     err = mm_check_kind(prot, flags, file);
     if (err != 0)
         return err;
@@ -272,8 +288,6 @@ int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags
         return -EINVAL;
     if (rounded == 0)
         return -ENOMEM;
-    if (file != NULL && off_pages + (rounded >> PAGE_SHIFT) > MM_OFFSET_PAGES_MAX)
-        return -EOVERFLOW;
     if (vma_set_count(&mm->vmas) > mm->env->config->max_map_count)
         return -ENOMEM;
     if (file != NULL || (flags & MAP_TYPE) != MAP_SHARED)
@@ -303,6 +317,30 @@ static struct vma *mm_protect_area(struct mm *mm, struct vma *v, uint32_t prot,
     return vma_set_merge(&mm->vmas, v);
 }
 
+/*
+ * May `part` of v get other rights as far as vm.max_map_count is concerned? Each split needs room below the limit; but a
+ * part that joins the neighbour it touches only moves the boundary between the two.
+ */
+static bool mm_may_protect(const struct mm *mm, const struct vma *v, struct range part,
+                           uint32_t prot)
+{
+    const struct vma *prev = vma_set_prev(&mm->vmas, v);
+    const struct vma *next = vma_set_next(&mm->vmas, v);
+    uint64_t splits = (uint64_t)(v->start < part.start) + (uint64_t)(v->end > part.end);
+    struct vma changed = *v;
+
+    if (splits == 0)
+        return true;
+    changed.start = part.start;
+    changed.end = part.end;
+    changed.off_pages = vma_index(v, part.start);
+    changed.prot = prot;
+    if ((prev != NULL && vma_mergeable(prev, &changed)) ||
+        (next != NULL && vma_mergeable(&changed, next)))
+        return true;
+    return vma_set_count(&mm->vmas) + splits <= mm->env->config->max_map_count;
+}
+
 /* The part of mprotect that goes area by area and stops at the first that will not: what came
  * before stays changed. */
 static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct tlb_batch *batch)
@@ -320,8 +358,7 @@ static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct
             continue;
         if ((prot & PROT_WRITE) && !(v->flags & VMA_MAYWRITE))
             return -EACCES;
-        if ((v->start < part.start || v->end > part.end) &&
-            vma_set_count(&mm->vmas) >= mm->env->config->max_map_count)
+        if (!mm_may_protect(mm, v, part, prot))
             return -ENOMEM;
         err = vma_set_reserve(&mm->vmas, MM_RESERVE);
         if (err != 0)
@@ -331,6 +368,9 @@ static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct
     }
     return 0;
 }
+
+/* PROT_SEM of the kernel's interface, which glibc does not name: accepted, without effect. */
+#define MM_PROT_SEM 0x8
 
 /* mprotect(2). */
 int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot)
@@ -345,10 +385,11 @@ int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot)
         return 0;
     if (rounded == 0 || start + rounded <= start)
         return -ENOMEM;
-    if (prot & ~MM_PROT_BITS)
+    if (prot & ~(MM_PROT_BITS | MM_PROT_SEM))
         return -EINVAL;
     if (vma_set_find(&mm->vmas, start) == NULL)
         return -ENOMEM;
+    prot &= MM_PROT_BITS;
     tlb_batch_begin(&batch, &mm->pt);
     err = mm_protect_range(mm, (struct range){start, start + rounded}, (uint32_t)prot, &batch);
     tlb_batch_finish(&batch);

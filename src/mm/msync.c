@@ -4,15 +4,22 @@
 #include "mm/mm.h"
 #include "mm/mm_private.h"
 
-/* Writes back what one area shows of [r). Private and anonymous areas have nothing to write. */
+/*
+ * Writes back what one area shows of [r), and the metadata without which it could not be found again (as fdatasync
+ * does). Private and anonymous areas have nothing to write.
+ */
 static int mm_sync_area(const struct vma *v, struct range r)
 {
     vaddr_t start = v->start > r.start ? v->start : r.start;
     vaddr_t end = v->end < r.end ? v->end : r.end;
+    struct file_map *map;
+    int err;
 
     if (v->file == NULL || !(v->flags & VMA_SHARED) || !(v->flags & VMA_MAYWRITE))
         return 0;
-    return cache_writeback(v->file->map, vma_index(v, start), vma_index(v, end));
+    map = v->file->map;
+    err = cache_writeback(map, vma_index(v, start), vma_index(v, end));
+    return err != 0 || map->inode == NULL ? err : volume_sync(map->cache->volume);
 }
 
 /* MS_ASYNC starts nothing, as Linux since 2.6.19: the pages are tagged dirty already. */
@@ -24,7 +31,7 @@ int mm_msync(struct mm *mm, vaddr_t start, uint64_t bytes, int flags)
     if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 || !page_aligned(start) ||
         ((flags & MS_ASYNC) && (flags & MS_SYNC)))
         return -EINVAL;
-    if (r.end < r.start || (bytes != 0 && r.end == r.start))
+    if (r.end < r.start) /* a length that rounds up to 2^64 counts as 0, as in Linux */
         return -ENOMEM;
     for (vaddr_t at = r.start; at < r.end;) {
         const struct vma *v = vma_set_find_above(&mm->vmas, at);

@@ -125,8 +125,10 @@ static void vma_set_rebound(struct vma_set *set, struct vma *v, vaddr_t start, v
 struct vma *vma_set_add(struct vma_set *set, const struct vma *model)
 {
     struct imap_entry entry;
-    struct vma *prev = imap_find_before(&set->index, model->start, &entry) ? entry.value : NULL;
-    struct vma *next = vma_set_find_above(set, model->start);
+    bool before = imap_find_before(&set->index, model->start, &entry);
+    struct vma *prev = before ? entry.value : NULL;
+    bool after = before ? imap_next(&set->index, &entry) : imap_find(&set->index, 0, &entry);
+    struct vma *next = after ? entry.value : NULL;
     struct vma *v;
 
     if (prev != NULL && vma_mergeable(prev, model)) {
@@ -221,7 +223,10 @@ bool vma_set_check(const struct vma_set *set)
          found = imap_next(&set->index, &entry)) {
         const struct vma *v = entry.value;
 
-        if (!vma_check_one(set, &entry) || (before != NULL && vma_mergeable(before, v)))
+        if (!vma_check_one(set, &entry))
+            return false;
+        /* Two stacks stay two when the upper one has grown down to the lower, as in Linux. */
+        if (before != NULL && !(v->flags & VMA_GROWSDOWN) && vma_mergeable(before, v))
             return false;
         before = v;
     }
