@@ -1,15 +1,16 @@
 /*
  * Block devices: one vtable, any number of implementations and decorators.
  *
- * Layer 3; knows nothing of pages or files. A *block* here is DEV_BLOCK_BYTES long; everything above addresses the
- * device in blocks.
+ * Layer 3; knows nothing of pages or files. A *block* here is DEV_BLOCK_BYTES long; everything
+ * above addresses the device in blocks.
  *
- * Ordering and durability: a write that returned 0 is visible to reads at once, and durable only after a flush that
- * returned 0. Until then a power cut may keep any part of it.
+ * Ordering and durability: a write that returned 0 is visible to reads at once, and durable only
+ * after a flush that returned 0. Until then a power cut may keep any part of it.
  */
 #ifndef MAPWALK_DEV_DEV_H
 #define MAPWALK_DEV_DEV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
@@ -22,11 +23,15 @@
 struct dev;
 
 struct dev_ops {
-    /* Reads/writes `count` blocks from `block`. All or -EIO (-ENOSPC for a write). Pre: in range. */
+    /* Reads/writes `count` blocks from `block`. All or -EIO (-ENOSPC for a write). Pre: in range.
+     */
     int (*read)(struct dev *dev, uint64_t block, uint32_t count, void *bytes);
     int (*write)(struct dev *dev, uint64_t block, uint32_t count, const void *bytes);
     int (*flush)(struct dev *dev);
     void (*destroy)(struct dev *dev);
+    /* Makes `count` blocks read zero, cheaper than by writing zeros. NULL: the device has no such
+     * request. Pre: in range. */
+    int (*zero)(struct dev *dev, uint64_t block, uint32_t count);
 };
 
 struct dev_counters {
@@ -48,7 +53,7 @@ struct dev {
     uint32_t read_ns;      /* per request */
     uint32_t write_ns;
     uint32_t flush_ns;
-    uint32_t byte_ps;      /* per byte moved, in picoseconds */
+    uint32_t byte_ps; /* per byte moved, in picoseconds */
 };
 
 /* From now on the device emits block_* events and puts its costs on the clock. */
@@ -59,19 +64,27 @@ MUST_CHECK int dev_read(struct dev *dev, uint64_t block, uint32_t count, void *b
 MUST_CHECK int dev_write(struct dev *dev, uint64_t block, uint32_t count, const void *bytes);
 MUST_CHECK int dev_flush(struct dev *dev);
 
+/* Writes zeros: counted, charged and told like one dev_write (but it moves no bytes, so byte_ps is
+ * not charged). */
+MUST_CHECK int dev_zero(struct dev *dev, uint64_t block, uint32_t count);
+
 /* Destroys the device (a decorator does not destroy what it stands on). NULL is allowed. */
 void dev_destroy(struct dev *dev);
 
-/* A device in sparse host memory: untouched blocks cost nothing and read zero. -EINVAL: bytes not a multiple of a block. */
+/*
+ * A device in sparse host memory: untouched blocks cost nothing and read zero. -EINVAL: bytes is 0
+ * or not a multiple of a block; -ENOMEM.
+ */
 MUST_CHECK int dev_ram_new(struct alloc *a, uint64_t bytes, struct dev **out);
 
 /* What the fault decorator counts and fails. */
 enum dev_request { DEV_READ, DEV_WRITE, DEV_FLUSH, DEV_REQUESTS };
 
 /*
- * A decorator that fails requests: the fail_at[k]-th request of kind k from now (counted from 1; 0: none) reports
- * `error` (negative errno), and with sticky all later ones of that kind too. The lower device is not touched by a failed
- * request.
+ * A decorator that fails requests: the request of kind k that makes seen[k] equal to fail_at[k] (0:
+ * none) reports `error` (negative errno; 0 stands for -EIO), and with sticky all later ones of that
+ * kind too. Whoever sets fail_at also sets seen back to 0, so that it means "the n-th from now".
+ * The lower device is not touched by a failed request. dev_zero counts as a write.
  */
 struct dev_faults {
     uint64_t fail_at[DEV_REQUESTS];
@@ -80,7 +93,9 @@ struct dev_faults {
     bool sticky;
 };
 
-/* `faults` belongs to the caller, outlives the device and may be changed at any time. `lower` stays the caller's. */
-MUST_CHECK int dev_faulty_new(struct alloc *a, struct dev *lower, struct dev_faults *faults, struct dev **out);
+/* `faults` belongs to the caller, outlives the device and may be changed at any time. `lower` stays
+ * the caller's. */
+MUST_CHECK int dev_faulty_new(struct alloc *a, struct dev *lower, struct dev_faults *faults,
+                              struct dev **out);
 
 #endif

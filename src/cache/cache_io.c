@@ -1,0 +1,142 @@
+/*
+ * Reading and writing files through the cache.
+ *
+ * Layer 5. Both go page by page through the same frames that mappings show, which is all that
+ * coherence takes. A transfer that fails in its middle reports what was moved before; only one that
+ * moved nothing reports the error.
+ */
+#include <string.h>
+
+#include "base/contract.h"
+#include "cache/cache_inner.h"
+
+/* What a transfer returns: bytes moved if any, else the error. */
+static int64_t cache_moved(uint64_t moved, int err)
+{
+    return moved > 0 ? (int64_t)moved : err;
+}
+
+int64_t cache_read(struct file_map *map, uint64_t offset, void *out, uint64_t bytes)
+{
+    uint64_t end = file_map_bytes(map);
+    uint64_t moved = 0;
+    int err = 0;
+
+    if (offset >= end)
+        return 0;
+    if (bytes > end - offset)
+        bytes = end - offset;
+    while (moved < bytes) {
+        uint64_t start = (offset + moved) & PAGE_MASK;
+        uint64_t count = PAGE_BYTES - start < bytes - moved ? PAGE_BYTES - start : bytes - moved;
+        struct frame *frame;
+
+        err = cache_page(map, (offset + moved) >> PAGE_SHIFT, &frame, NULL);
+        if (err != 0)
+            break;
+        memcpy((uint8_t *)out + moved, frame_bytes(map->cache->frames, frame) + start, count);
+        moved += count;
+    }
+    return cache_moved(moved, err);
+}
+
+/* One page's part of a write. */
+struct cache_piece {
+    uint64_t index;
+    uint64_t start; /* in the page */
+    uint64_t count;
+};
+
+/* Does the page keep bytes of the file that the piece does not replace? */
+static bool cache_must_read(const struct file_map *map, const struct cache_piece *piece)
+{
+    uint64_t file_bytes = file_map_bytes(map);
+    uint64_t page_start = piece->index << PAGE_SHIFT;
+
+    if (page_start >= file_bytes)
+        return false;
+    return piece->start > 0 ||
+           (piece->count < PAGE_BYTES && page_start + piece->count < file_bytes);
+}
+
+/* Puts in a page that need not be read. It may lie past the end of the file until cache_reserve has
+ * moved the end. */
+static int cache_new_page(struct file_map *map, const struct cache_piece *piece, struct frame **out)
+{
+    struct cache *c = map->cache;
+    int err;
+
+    *out = cache_take_frame(c, piece->count < PAGE_BYTES);
+    if (*out == NULL)
+        return -ENOMEM;
+    err = cache_insert(map, piece->index, *out);
+    if (err != 0) {
+        frame_put(c->frames, *out);
+        return err;
+    }
+    c->counters.misses++;
+    event_emit(c->bus, MW_EVENT_CACHE_FILL, cache_number(map), piece->index,
+               frame_paddr(c->frames, *out).raw);
+    return 0;
+}
+
+/* The page to write into. *fresh: it was put in just now and must go again if the write fails. */
+static int cache_page_to_write(struct file_map *map, const struct cache_piece *piece,
+                               struct frame **out, bool *fresh)
+{
+    *fresh = radix_get(&map->pages, piece->index) == NULL && !cache_must_read(map, piece);
+    if (*fresh)
+        return cache_new_page(map, piece, out);
+    return cache_page(map, piece->index, out, NULL);
+}
+
+static int cache_write_piece(struct file_map *map, const struct cache_piece *piece,
+                             const uint8_t *in)
+{
+    uint64_t old_bytes = file_map_bytes(map);
+    uint64_t start = (piece->index << PAGE_SHIFT) + piece->start;
+    struct frame *frame;
+    bool fresh;
+    int err;
+
+    err = cache_page_to_write(map, piece, &frame, &fresh);
+    if (err != 0)
+        return err;
+    err = cache_reserve(map, piece->index, start + piece->count);
+    if (err != 0) {
+        if (fresh)
+            cache_drop_page(map, piece->index);
+        return err;
+    }
+    /* Bytes that a mapping stored past the end must not become part of the file when the end moves
+     * on. */
+    if (start > old_bytes)
+        cache_zero_gap(map, old_bytes, start);
+    frame_soil(frame);
+    memcpy(frame_bytes(map->cache->frames, frame) + piece->start, in, piece->count);
+    cache_tag_dirty(map, piece->index);
+    return 0;
+}
+
+int64_t cache_write(struct file_map *map, uint64_t offset, const void *in, uint64_t bytes)
+{
+    uint64_t moved = 0;
+    int err = 0;
+
+    contract(map->inode != NULL);
+    if (bytes > 0 && offset >= INT64_MAX)
+        return -EFBIG;
+    if (bytes > INT64_MAX - offset)
+        bytes = INT64_MAX - offset;
+    while (moved < bytes && err == 0) {
+        struct cache_piece piece = {(offset + moved) >> PAGE_SHIFT, (offset + moved) & PAGE_MASK,
+                                    bytes - moved};
+
+        if (piece.count > PAGE_BYTES - piece.start)
+            piece.count = PAGE_BYTES - piece.start;
+        err = cache_write_piece(map, &piece, (const uint8_t *)in + moved);
+        if (err == 0)
+            moved += piece.count;
+    }
+    return cache_moved(moved, err);
+}
