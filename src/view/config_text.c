@@ -1,0 +1,135 @@
+/*
+ * Fields of a configuration as text. See config_text.h.
+ *
+ * Role: layer 9. The inverse of mw_config_set, which a layer below has; the golden case `config`
+ * proves that it is.
+ */
+#include "view/config_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum config_text_type {
+    CONFIG_TEXT_U32,
+    CONFIG_TEXT_U64,
+    CONFIG_TEXT_SIZE,
+    CONFIG_TEXT_ADDRESS,
+    CONFIG_TEXT_BOOL
+};
+
+struct config_text_field {
+    const char *key;
+    size_t offset;
+    enum config_text_type type;
+};
+
+/* Where the fields are that one number says all about; mode, tlb and placement have words. */
+static const struct config_text_field config_text_fields[] = {
+#define FIELD(key, member, type)                                    \
+    {                                                               \
+        key, offsetof(struct mw_config, member), CONFIG_TEXT_##type \
+    }
+    FIELD("ram", ram_bytes, SIZE),
+    FIELD("ram-base", ram_base, ADDRESS),
+    FIELD("harts", harts, U32),
+    FIELD("asid-bits", asid_bits, U32),
+    FIELD("hardware-ad", hardware_ad, BOOL),
+    FIELD("disk", disk_bytes, SIZE),
+    FIELD("seed", seed, U64),
+    FIELD("mmap-base", mmap_base, ADDRESS),
+    FIELD("brk-base", brk_base, ADDRESS),
+    FIELD("mmap-min-addr", mmap_min_addr, ADDRESS),
+    FIELD("stack-limit", stack_limit_bytes, SIZE),
+    FIELD("max-map-count", max_map_count, U64),
+    FIELD("max-processes", max_processes, U32),
+    FIELD("check", check, BOOL),
+    FIELD("costs.tlb-hit", costs.tlb_hit, U32),
+    FIELD("costs.walk-step", costs.walk_step, U32),
+    FIELD("costs.trap", costs.trap, U32),
+    FIELD("costs.zero-frame", costs.zero_frame, U32),
+    FIELD("costs.copy-frame", costs.copy_frame, U32),
+    FIELD("costs.flush", costs.flush, U32),
+    FIELD("costs.ipi", costs.ipi, U32),
+    FIELD("costs.block-read", costs.block_read, U32),
+    FIELD("costs.block-write", costs.block_write, U32),
+    FIELD("costs.block-flush", costs.block_flush, U32),
+    FIELD("costs.block-byte-ps", costs.block_byte_ps, U32),
+#undef FIELD
+};
+
+#define CONFIG_TEXT_FIELDS (sizeof(config_text_fields) / sizeof(config_text_fields[0]))
+
+void config_text_size(uint64_t size, char *out, size_t bytes)
+{
+    static const char suffixes[] = "KMGT";
+    unsigned power = 0;
+
+    while (power < 4 && size != 0 && size % 1024 == 0) {
+        size /= 1024;
+        power++;
+    }
+    if (power == 0)
+        snprintf(out, bytes, "%" PRIu64, size);
+    else
+        snprintf(out, bytes, "%" PRIu64 "%c", size, suffixes[power - 1]);
+}
+
+/* memcpy rather than a cast: offsets are bytes, and nothing but the table says what lies there. */
+static void config_text_number(const void *field, enum config_text_type type, char *out,
+                               size_t bytes)
+{
+    uint32_t narrow;
+    uint64_t wide;
+
+    switch (type) {
+    case CONFIG_TEXT_BOOL:
+        snprintf(out, bytes, "%s", *(const bool *)field ? "yes" : "no");
+        return;
+    case CONFIG_TEXT_U32:
+        memcpy(&narrow, field, sizeof(narrow));
+        snprintf(out, bytes, "%" PRIu32, narrow);
+        return;
+    default:
+        break;
+    }
+    memcpy(&wide, field, sizeof(wide));
+    if (type == CONFIG_TEXT_SIZE)
+        config_text_size(wide, out, bytes);
+    else if (type == CONFIG_TEXT_ADDRESS)
+        snprintf(out, bytes, "0x%" PRIx64, wide);
+    else
+        snprintf(out, bytes, "%" PRIu64, wide);
+}
+
+/* The keys that are words or pairs. */
+static bool config_text_word(const struct mw_config *config, const char *mode_name, const char *key,
+                             char *out, size_t bytes)
+{
+    if (strcmp(key, "mode") == 0)
+        snprintf(out, bytes, "%s", mode_name);
+    else if (strcmp(key, "tlb") == 0)
+        snprintf(out, bytes, "%" PRIu32 "x%" PRIu32, config->tlb_sets, config->tlb_ways);
+    else if (strcmp(key, "placement") == 0)
+        snprintf(out, bytes, "%s",
+                 config->placement == MW_PLACE_FIRST_FIT ? "first-fit" : "top-down");
+    else
+        return false;
+    return true;
+}
+
+bool config_text_format(const struct mw_config *config, const char *mode_name, const char *key,
+                        char *out, size_t bytes)
+{
+    if (config_text_word(config, mode_name, key, out, bytes))
+        return true;
+    for (size_t i = 0; i < CONFIG_TEXT_FIELDS; i++) {
+        const struct config_text_field *f = &config_text_fields[i];
+
+        if (strcmp(f->key, key) != 0)
+            continue;
+        config_text_number((const char *)config + f->offset, f->type, out, bytes);
+        return true;
+    }
+    return false;
+}

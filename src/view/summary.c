@@ -1,0 +1,176 @@
+/*
+ * The text form of the summary. See summary.h.
+ *
+ * One fact a line: a name in a fixed column, a number that ends in a fixed column, sometimes a
+ * remark. Scripts can cut it by column or grep it by name; those that want more should read the
+ * JSON.
+ */
+#include "view/summary.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#include "base/addr.h"
+#include "view/config_text.h"
+#include "view/event_field.h"
+
+#define SUMMARY_LABEL "%-26s"
+#define SUMMARY_COUNT "%16" PRIu64
+
+/* The plain line. */
+static void summary_count(FILE *out, const char *label, uint64_t count)
+{
+    fprintf(out, SUMMARY_LABEL SUMMARY_COUNT "\n", label, count);
+}
+
+/* A count with a remark after it. */
+static void summary_remark(FILE *out, const char *label, uint64_t count, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void summary_remark(FILE *out, const char *label, uint64_t count, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(out, SUMMARY_LABEL SUMMARY_COUNT "  ", label, count);
+    va_start(args, format);
+    vfprintf(out, format, args);
+    va_end(args);
+    fputc('\n', out);
+}
+
+/* part of whole, where nothing of nothing is 0: runs without an access are allowed. */
+static double summary_ratio(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0.0 : (double)part / (double)whole;
+}
+
+static void summary_machine(FILE *out, const struct summary *s)
+{
+    const struct mw_config *c = s->config;
+    char ram[32];
+
+    config_text_size(c->ram_bytes, ram, sizeof(ram));
+    fprintf(out, SUMMARY_LABEL "  %s\n", "input", s->format);
+    fprintf(out, SUMMARY_LABEL "  %s, %s of RAM, TLB of %u x %u, seed %" PRIu64 "\n", "machine",
+            s->mode, ram, c->tlb_sets, c->tlb_ways, c->seed);
+    summary_remark(out, "lines", s->run->lines, "%" PRIu64 " not understood", s->run->lines_bad);
+    summary_remark(out, "processes", s->stats->processes.created, "%" PRIu64 " live at the end",
+                   s->stats->processes.live);
+}
+
+/* Checked against what the input says: shown when the input said anything. */
+static void summary_compared(FILE *out, const struct mw_run_result *run)
+{
+    if (run->calls_checked != 0)
+        summary_remark(out, "  results compared", run->calls_checked, "%" PRIu64 " differing",
+                       run->calls_differing);
+    if (run->addresses_checked != 0)
+        summary_remark(out, "  addresses compared", run->addresses_checked, "%" PRIu64 " equal",
+                       run->addresses_equal);
+    if (run->maps_checked != 0)
+        summary_remark(out, "  maps lines compared", run->maps_checked, "%" PRIu64 " equal",
+                       run->maps_equal);
+    if (run->expectations != 0)
+        summary_remark(out, "  expectations", run->expectations, "%" PRIu64 " failed",
+                       run->expectations_failed);
+}
+
+/* Skipped calls are named one by one: whoever wants a more faithful replay needs to know which. */
+static void summary_calls(FILE *out, const struct mw_run_result *run)
+{
+    summary_count(out, "system calls replayed", run->calls_replayed);
+    summary_compared(out, run);
+    summary_count(out, "system calls skipped", run->calls_skipped);
+    for (unsigned i = 0; i < run->skipped_count && i < MW_RUN_SKIPPED; i++)
+        fprintf(out, "  %-24s" SUMMARY_COUNT "\n", run->skipped[i].name, run->skipped[i].count);
+}
+
+/* How often the TLB helped, and what it cost when it did not. */
+static void summary_accesses(FILE *out, const struct mw_stats *stats)
+{
+    uint64_t total = stats->accesses.total;
+
+    summary_count(out, "accesses", total);
+    for (unsigned i = 0; i < MW_ACCESS_COUNT; i++)
+        if (stats->accesses.by_access[i] != 0)
+            fprintf(out, "  %-24s" SUMMARY_COUNT "\n", mw_access_name(i),
+                    stats->accesses.by_access[i]);
+    summary_remark(out, "TLB hits", stats->tlb.hits, "%.2f %%",
+                   100.0 * summary_ratio(stats->tlb.hits, total));
+    summary_remark(out, "TLB misses", stats->tlb.misses, "%.2f %%",
+                   100.0 * summary_ratio(stats->tlb.misses, total));
+    summary_remark(out, "page walks", stats->walks.total, "%.2f PTEs fetched by each",
+                   summary_ratio(stats->walks.references, stats->walks.total));
+}
+
+/* Reasons explain themselves, since whoever reads a summary for the first time does not know them.
+ */
+static void summary_faults(FILE *out, const struct mw_stats *stats)
+{
+    summary_count(out, "page faults", stats->faults.total);
+    for (unsigned i = 0; i < MW_REASON_COUNT; i++)
+        if (stats->faults.by_reason[i] != 0)
+            fprintf(out, "  %-24s" SUMMARY_COUNT "  %s\n", mw_reason_name(i),
+                    stats->faults.by_reason[i], mw_reason_text(i));
+    summary_remark(out, "implicit mappings", stats->faults.implicit_maps, "%" PRIu64 " pages",
+                   stats->faults.implicit_pages);
+}
+
+/* Peaks, not what is left at the end: how much memory the run needed is what one wants to know. */
+static void summary_memory(FILE *out, const struct mw_stats *stats)
+{
+    summary_remark(out, "frames at peak", stats->frames.peak, "%" PRIu64 " KiB",
+                   stats->frames.peak * (PAGE_BYTES / 1024));
+    summary_remark(out, "page-table frames at peak", stats->frames.table_peak, "%" PRIu64 " KiB",
+                   stats->frames.table_peak * (PAGE_BYTES / 1024));
+    summary_remark(out, "page cache hits", stats->cache.hits, "%" PRIu64 " misses",
+                   stats->cache.misses);
+    summary_remark(out, "blocks read", stats->blocks.blocks_read, "in %" PRIu64 " requests",
+                   stats->blocks.reads);
+    summary_remark(out, "blocks written", stats->blocks.blocks_written, "in %" PRIu64 " requests",
+                   stats->blocks.writes);
+}
+
+/* What ended badly: shown when there is anything. */
+static void summary_trouble(FILE *out, const struct summary *s)
+{
+    if (s->stats->other.signals != 0)
+        summary_remark(out, "signals", s->stats->other.signals, "%" PRIu64 " unexpected",
+                       s->run->signals);
+    if (s->run->out_of_memory != 0)
+        summary_count(out, "operations out of memory", s->run->out_of_memory);
+    if (s->stats->blocks.errors != 0)
+        summary_count(out, "device errors", s->stats->blocks.errors);
+}
+
+/* A table by itself: its columns are other ones. */
+static void summary_top(FILE *out, const struct summary *s)
+{
+    if (s->top_count == 0)
+        return;
+    fprintf(out, "\nVMAs with the most faults\n%10s %6s  %18s %18s  %-4s  %s\n", "faults", "pid",
+            "start", "end", "prot", "what");
+    for (unsigned i = 0; i < s->top_count; i++) {
+        const struct top_vma *v = &s->top[i];
+        const char *label = top_vmas_label(v, &s->names);
+        char prot[4];
+
+        event_field_prot(v->prot, prot);
+        fprintf(out, "%10" PRIu64 " %6u  %#18" PRIx64 " %#18" PRIx64 "  %s%c  ", v->faults, v->pid,
+                v->start, v->end, prot, (v->flags & MW_VMA_SHARED) ? 's' : 'p');
+        names_write(out, label);
+        fputc('\n', out);
+    }
+}
+
+void summary_write_text(FILE *out, const struct summary *s)
+{
+    summary_machine(out, s);
+    summary_calls(out, s->run);
+    summary_accesses(out, s->stats);
+    summary_faults(out, s->stats);
+    summary_memory(out, s->stats);
+    summary_trouble(out, s);
+    fprintf(out, SUMMARY_LABEL SUMMARY_COUNT " ns\n", "simulated time", s->stats->time_ns);
+    summary_top(out, s);
+}

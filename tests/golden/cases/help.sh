@@ -1,0 +1,9 @@
+# The help texts.
+show mapwalk help
+show mapwalk --help
+show mapwalk help run
+show mapwalk run -h
+show mapwalk help record
+show mapwalk record --help
+show mapwalk help config
+show mapwalk config -h

@@ -1,0 +1,255 @@
+/*
+ * The arguments of `mapwalk run`. See request.h.
+ */
+#include "request.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tool.h"
+
+/* Options without a letter; those that are shortcuts for a --set have their key's place in
+ * request_keys. */
+enum request_option {
+    REQUEST_EXPLAIN = 256,
+    REQUEST_EVENTS,
+    REQUEST_TRACE,
+    REQUEST_HITS,
+    REQUEST_JSON,
+    REQUEST_MAPS,
+    REQUEST_STRICT,
+    REQUEST_PROFILE,
+    REQUEST_SET,
+    REQUEST_CHECK,
+    REQUEST_QUANTUM,
+    REQUEST_RAM,
+    REQUEST_MODE,
+    REQUEST_TLB,
+    REQUEST_DISK,
+    REQUEST_SEED
+};
+
+static const struct option request_options[] = {
+    {"explain", optional_argument, NULL, REQUEST_EXPLAIN},
+    {"events", required_argument, NULL, REQUEST_EVENTS},
+    {"trace", required_argument, NULL, REQUEST_TRACE},
+    {"event-hits", no_argument, NULL, REQUEST_HITS},
+    {"json", no_argument, NULL, REQUEST_JSON},
+    {"maps", no_argument, NULL, REQUEST_MAPS},
+    {"strict", no_argument, NULL, REQUEST_STRICT},
+    {"output", required_argument, NULL, 'o'},
+    {"profile", required_argument, NULL, REQUEST_PROFILE},
+    {"set", required_argument, NULL, REQUEST_SET},
+    {"check", no_argument, NULL, REQUEST_CHECK},
+    {"quantum", required_argument, NULL, REQUEST_QUANTUM},
+    {"ram", required_argument, NULL, REQUEST_RAM},
+    {"mode", required_argument, NULL, REQUEST_MODE},
+    {"tlb", required_argument, NULL, REQUEST_TLB},
+    {"disk", required_argument, NULL, REQUEST_DISK},
+    {"seed", required_argument, NULL, REQUEST_SEED},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0}};
+
+static void request_setting_add(struct request *r, const char *key, const char *value)
+{
+    r->settings[r->setting_count++] = (struct request_setting){.key = key, .value = value};
+}
+
+/* --set KEY=VALUE: the key is cut off in the argument itself, which is ours to change. */
+static int request_set(struct request *r, char *argument)
+{
+    char *equals = strchr(argument, '=');
+
+    if (equals == NULL) {
+        tool_complain("--set '%s': not KEY=VALUE", argument);
+        return usage_hint("run");
+    }
+    *equals = '\0';
+    request_setting_add(r, argument, equals + 1);
+    return TOOL_OK;
+}
+
+static int request_quantum(struct request *r, const char *argument)
+{
+    char *end;
+
+    errno = 0;
+    r->quantum_lines = strtoull(argument, &end, 10);
+    if (errno == 0 && end != argument && *end == '\0' && *argument != '-' && r->quantum_lines != 0)
+        return TOOL_OK;
+    tool_complain("--quantum '%s': not a positive number", argument);
+    return usage_hint("run");
+}
+
+/* Options that name a value of the machine. */
+static int request_machine_option(struct request *r, int option, char *argument)
+{
+    switch (option) {
+    case REQUEST_SET:
+        return request_set(r, argument);
+    case REQUEST_QUANTUM:
+        return request_quantum(r, argument);
+    case REQUEST_PROFILE:
+        r->profile = argument;
+        break;
+    case REQUEST_CHECK:
+        request_setting_add(r, "check", "yes");
+        break;
+    case REQUEST_RAM:
+        request_setting_add(r, "ram", argument);
+        break;
+    case REQUEST_MODE:
+        request_setting_add(r, "mode", argument);
+        break;
+    case REQUEST_TLB:
+        request_setting_add(r, "tlb", argument);
+        break;
+    case REQUEST_DISK:
+        request_setting_add(r, "disk", argument);
+        break;
+    case REQUEST_SEED:
+        request_setting_add(r, "seed", argument);
+        break;
+    default: /* getopt has complained */
+        return usage_hint("run");
+    }
+    return TOOL_OK;
+}
+
+static int request_option(struct request *r, int option, char *argument)
+{
+    switch (option) {
+    case REQUEST_EXPLAIN:
+        r->explain = argument == NULL ? "-" : argument;
+        break;
+    case REQUEST_EVENTS:
+        r->events = argument;
+        break;
+    case REQUEST_TRACE:
+        r->trace = argument;
+        break;
+    case REQUEST_HITS:
+        r->event_hits = true;
+        break;
+    case REQUEST_JSON:
+        r->json = true;
+        break;
+    case REQUEST_MAPS:
+        r->maps = true;
+        break;
+    case REQUEST_STRICT:
+        r->strict = true;
+        break;
+    case 'o':
+        r->output = argument;
+        break;
+    case 'h':
+        r->help = true;
+        break;
+    default:
+        return request_machine_option(r, option, argument);
+    }
+    return TOOL_OK;
+}
+
+static bool request_is_stdout(const char *name)
+{
+    return name != NULL && strcmp(name, "-") == 0;
+}
+
+/*
+ * Standard output takes one thing, or explanations followed by a summary in text: anything else
+ * mixed would be of use to neither programs nor people.
+ */
+static int request_check_stdout(const struct request *r)
+{
+    int streams = request_is_stdout(r->events) + request_is_stdout(r->trace) +
+                  request_is_stdout(r->explain) + request_is_stdout(r->output);
+    bool story = request_is_stdout(r->explain) && request_is_stdout(r->output) && !r->json;
+
+    if (streams - story <= 1)
+        return TOOL_OK;
+    tool_complain("only one of summary, --explain, --events and --trace can go to standard output "
+                  "(see --output)");
+    return usage_hint("run");
+}
+
+/* What can be wrong with the request as a whole. */
+static int request_check(const struct request *r)
+{
+    struct mw_config scratch;
+
+    if (r->count == 0) {
+        tool_complain("run: no input file");
+        return usage_hint("run");
+    }
+    if (r->event_hits && r->events == NULL && r->trace == NULL) {
+        tool_complain("--event-hits needs --events or --trace");
+        return usage_hint("run");
+    }
+    if (request_check_stdout(r) != TOOL_OK)
+        return TOOL_USAGE;
+    /*
+     * Keys and values are checked before any file is looked at. Whether they make a machine
+     * together depends on the input's format as well, and is checked later.
+     */
+    mw_config_init(&scratch);
+    if (r->profile != NULL && mw_config_profile(&scratch, r->profile) < 0) {
+        tool_complain("--profile '%s': not known", r->profile);
+        return usage_hint("run");
+    }
+    return request_configure(r, &scratch);
+}
+
+int request_parse(int argc, char **argv, struct request *r)
+{
+    int option;
+
+    *r = (struct request){.output = "-"};
+    /* Each argument makes at most one setting. */
+    r->settings = calloc((size_t)argc, sizeof(*r->settings));
+    if (r->settings == NULL)
+        return tool_complain_file("run", -ENOMEM);
+    while (!r->help && (option = getopt_long(argc, argv, "o:h", request_options, NULL)) != -1) {
+        int status = request_option(r, option, optarg);
+
+        if (status != TOOL_OK)
+            return status;
+    }
+    r->files = argv + optind;
+    r->count = (unsigned)(argc - optind);
+    return r->help ? TOOL_OK : request_check(r);
+}
+
+void request_free(struct request *r)
+{
+    free(r->settings);
+}
+
+int request_configure(const struct request *r, struct mw_config *config)
+{
+    for (unsigned i = 0; i < r->setting_count; i++) {
+        const struct request_setting *s = &r->settings[i];
+        int err = mw_config_set(config, s->key, s->value);
+
+        if (err < 0) {
+            tool_complain(err == -ENOENT ? "no key '%s' (value '%s') can be set"
+                                         : "'%s' cannot be set to '%s'",
+                          s->key, s->value);
+            return usage_hint(err == -ENOENT ? "config" : "run");
+        }
+    }
+    return TOOL_OK;
+}
+
+int request_validate(const struct mw_config *config)
+{
+    char why[160];
+
+    if (mw_config_validate(config, why, sizeof(why)) == 0)
+        return TOOL_OK;
+    tool_complain("the machine cannot be built: %s", why);
+    return usage_hint("config");
+}
