@@ -61,6 +61,10 @@ void event_ring_enable(struct event_bus *bus, bool on)
     event_update_wanted(bus);
 }
 
+/*
+ * The slow half of event_emit: reached only when somebody listens, so its cost does not matter. The
+ * ring takes no hits, or they would push out everything of interest.
+ */
 void event_deliver(struct event_bus *bus, enum mw_event_kind kind,
                    const uint64_t arg[MW_EVENT_ARGS])
 {
@@ -83,6 +87,7 @@ void event_deliver(struct event_bus *bus, enum mw_event_kind kind,
     }
 }
 
+/* Raw on purpose: this runs while the machine is dying, and must not depend on any view. */
 void event_ring_print(const struct event_bus *bus)
 {
     uint64_t first = bus->ring_count > EVENT_RING ? bus->ring_count - EVENT_RING : 0;

@@ -94,9 +94,10 @@ static void access_move(const struct user_access *a, uint8_t *host, uint64_t don
 }
 
 /*
- * The second page of an access that crosses into it, at `va`; *low is the first page's byte. A repair may have written the
- * first page back to find memory, and so made it read-only again: then it is translated anew, as a restarted
- * instruction would. That cannot repeat, since making a mapped page writable takes no frame.
+ * The second page of an access that crosses into it, at `va`; *low is the first page's byte. A
+ * repair may have written the first page back to find memory, and so made it read-only again: then
+ * it is translated anew, as a restarted instruction would. That cannot repeat, since making a
+ * mapped page writable takes no frame.
  */
 static uint8_t *access_second(struct mw_machine *m, struct process *p, const struct user_access *a,
                               vaddr_t va, uint8_t **low, struct mw_signal *met)

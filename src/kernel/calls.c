@@ -10,6 +10,7 @@ struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint6
 {
     struct call call = {.machine = m, .process = machine_process(m, pid), .number = number};
 
+    hart_settle_time(&m->harts[0]);
     call.opened_op = event_op_begin(&m->bus);
     m->calls_total++;
     m->by_call[number]++;
@@ -20,6 +21,7 @@ struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint6
     return call;
 }
 
+/* The checkers come last: an invariant may well be broken in the middle of a call. */
 int64_t call_end(struct call *call, int64_t result)
 {
     event_emit(&call->machine->bus, MW_EVENT_CALL_END, call->number, (uint64_t)result);
@@ -97,6 +99,7 @@ int64_t mw_brk(struct mw_machine *m, int pid, uint64_t addr)
     return call_end(&call, (int64_t)mm_brk(call.process->mm, addr));
 }
 
+/* Only an empty heap can be moved: a log tells where it is before it uses it. */
 int mw_set_brk(struct mw_machine *m, int pid, uint64_t start)
 {
     struct process *p = machine_process(m, pid);
@@ -112,6 +115,7 @@ int mw_set_brk(struct mw_machine *m, int pid, uint64_t start)
     return 0;
 }
 
+/* PROT_GROWSDOWN says that the pages are a stack: faults below them will make it grow. */
 int mw_map_implicit(struct mw_machine *m, int pid, uint64_t addr, uint64_t bytes, int prot)
 {
     struct process *p = machine_process(m, pid);

@@ -11,6 +11,7 @@
 /* Largest transfer of one read or write (read(2), NOTES). */
 #define TRANSFER_MAX ((uint64_t)0x7ffff000)
 
+/* The last descriptor or VMA that held the description is gone. */
 static void open_file_release(struct mapped_file *mapped)
 {
     struct open_file *file = container_of(mapped, struct open_file, mapped);
@@ -57,15 +58,16 @@ static struct open_file *open_file_new(struct mw_machine *m, int flags)
     file->machine = m;
     file->status_flags = flags & O_APPEND;
     file->mapped.refs = 1;
-    file->mapped.readable = mode == O_RDONLY || mode == O_RDWR; /* 3, Linux's fourth mode: neither */
+    file->mapped.readable =
+        mode == O_RDONLY || mode == O_RDWR; /* 3, Linux's fourth mode: neither */
     file->mapped.writable = mode == O_WRONLY || mode == O_RDWR;
     file->mapped.release = open_file_release;
     return file;
 }
 
 /*
- * Without the descriptor: open(2) up to the open file description, for which memory is found before the file is touched.
- * O_TRUNC truncates in every mode, as in Linux.
+ * Without the descriptor: open(2) up to the open file description, for which memory is found before
+ * the file is touched. O_TRUNC truncates in every mode, as in Linux.
  */
 static int open_path(struct mw_machine *m, const char *path, int flags, struct open_file **out)
 {
@@ -170,6 +172,10 @@ struct transfer {
 /* Moves one piece; the bytes moved, 0 at the end of file, or -errno. */
 typedef int64_t transfer_piece(const struct transfer *t, uint64_t done, uint64_t bytes);
 
+/*
+ * Through a buffer, because filling a page of the cache and faulting in a page of the user may both
+ * need frames: no pointer into either survives the other.
+ */
 static int64_t transfer_read_piece(const struct transfer *t, uint64_t done, uint64_t bytes)
 {
     uint8_t buffer[PAGE_BYTES];
@@ -182,6 +188,7 @@ static int64_t transfer_read_piece(const struct transfer *t, uint64_t done, uint
     return copied == 0 ? -EFAULT : (int64_t)copied;
 }
 
+/* User memory is read before the file changes: a bad buffer must not leave half a page behind. */
 static int64_t transfer_write_piece(const struct transfer *t, uint64_t done, uint64_t bytes)
 {
     uint8_t buffer[PAGE_BYTES];

@@ -42,6 +42,8 @@ int fd_find_free(struct alloc *a, struct fd_table *fds, int fd_min)
     return err != 0 ? err : fd;
 }
 
+/* The lowest free descriptor, as POSIX requires; takes over the caller's reference unless it fails.
+ */
 int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_file *file)
 {
     int fd = fd_find_free(a, fds, fd_min);
@@ -51,6 +53,7 @@ int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_fi
     return fd;
 }
 
+/* The old description goes only when the new one is sure to take its place. */
 int fd_replace(struct alloc *a, struct fd_table *fds, int fd, struct open_file *file)
 {
     int err;
@@ -86,6 +89,7 @@ void fd_close_all(struct alloc *a, struct fd_table *fds)
     *fds = (struct fd_table){0};
 }
 
+/* fork(2): both tables name the same descriptions, so that parent and child share positions. */
 int fd_copy(struct alloc *a, struct fd_table *to, const struct fd_table *from)
 {
     if (from->capacity == 0)

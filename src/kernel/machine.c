@@ -15,6 +15,7 @@ struct machine_step {
     void (*down)(struct mw_machine *m);
 };
 
+/* RAM first: everything that the machine simulates lies in it. */
 static int machine_ram_up(struct mw_machine *m)
 {
     return ram_init(&m->ram, paddr(m->config.ram_base), m->config.ram_bytes, 0);
@@ -60,6 +61,7 @@ static int machine_harts_up(struct mw_machine *m)
     return 0;
 }
 
+/* Who owns which frame; nothing owns one yet. */
 static int machine_frames_up(struct mw_machine *m)
 {
     return frame_table_init(&m->frames, &m->ram, &m->bus, &m->clock, m->config.costs.zero_frame,
@@ -71,6 +73,15 @@ static void machine_frames_down(struct mw_machine *m)
     frame_table_destroy(&m->frames);
 }
 
+/*
+ * A disk in RAM cannot fail by itself, and nobody has asked it to yet: what libext2fs calls an I/O
+ * error while the machine is put together is memory that its block cache did not get.
+ */
+static int machine_volume_error(int err)
+{
+    return err == -EIO ? -ENOMEM : err;
+}
+
 /* The disk, formatted before it is attached: making the file system is not part of what the machine
  * does. */
 static int machine_disk_up(struct mw_machine *m)
@@ -80,7 +91,7 @@ static int machine_disk_up(struct mw_machine *m)
 
     if (err != 0)
         return err;
-    err = volume_format(&m->alloc, m->disk);
+    err = machine_volume_error(volume_format(&m->alloc, m->disk));
     if (err == 0) {
         m->faults.error = -EIO;
         err = dev_faulty_new(&m->alloc, m->disk, &m->faults, &m->dev);
@@ -102,9 +113,11 @@ static void machine_disk_down(struct mw_machine *m)
     dev_destroy(m->disk);
 }
 
+/* Mounting reads metadata; the counters begin after it, so that a report shows only what the
+ * workload did. */
 static int machine_volume_up(struct mw_machine *m)
 {
-    int err = volume_mount(&m->alloc, m->dev, &m->volume);
+    int err = machine_volume_error(volume_mount(&m->alloc, m->dev, &m->volume));
 
     if (err != 0)
         return err;
@@ -113,6 +126,8 @@ static int machine_volume_up(struct mw_machine *m)
     return 0;
 }
 
+/* Whatever was to be written has been: mw_machine_free synced. A machine that never came up has
+ * nothing to write. */
 static void machine_volume_down(struct mw_machine *m)
 {
     if (m->volume != NULL)
@@ -129,6 +144,8 @@ static void machine_cache_down(struct mw_machine *m)
     cache_destroy(&m->cache);
 }
 
+/* What address spaces share: the zero frame, the pool of VMAs, and how to reach the layers below.
+ */
 static int machine_mm_up(struct mw_machine *m)
 {
     m->mm_env = (struct mm_env){.alloc = &m->alloc,
@@ -152,6 +169,7 @@ static int machine_processes_up(struct mw_machine *m)
     return 0;
 }
 
+/* By now processes are gone, unless the assembly itself failed half-way. */
 static void machine_processes_down(struct mw_machine *m)
 {
     process_end_all(m);
@@ -159,6 +177,7 @@ static void machine_processes_down(struct mw_machine *m)
     inode_names_destroy(&m->names);
 }
 
+/* Bottom up. A failing step undoes itself; the ones before it are undone in reverse. */
 static const struct machine_step machine_steps[] = {
     {machine_ram_up, machine_ram_down},       {machine_harts_up, machine_harts_down},
     {machine_frames_up, machine_frames_down}, {machine_disk_up, machine_disk_down},

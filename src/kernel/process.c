@@ -5,6 +5,7 @@
  */
 #include "kernel/calls.h"
 
+/* An ended process has given its memory back; its entry waits to be reaped (I-KERNEL-3). */
 static bool process_ended(const struct process *p)
 {
     return p->mm == NULL;
@@ -74,6 +75,7 @@ static int process_start(struct mw_machine *m, struct process *p)
     return p->pid;
 }
 
+/* A process out of nothing: no parent, no descriptors, nothing mapped. */
 static int process_spawn(struct mw_machine *m, int pid)
 {
     struct process *p;
@@ -112,6 +114,7 @@ static int process_copy(struct mw_machine *m, struct process *child, const struc
     return err;
 }
 
+/* fork(2): the child gets its entry first, so that nothing is copied for a child that cannot be. */
 static int64_t process_fork(struct mw_machine *m, struct process *parent, int child_pid)
 {
     struct process *child;
@@ -154,6 +157,10 @@ static void process_drop_mm(struct mw_machine *m, struct process *p)
     p->mm = NULL;
 }
 
+/*
+ * execve(2) of an empty image: the new address space is there before the old one goes, so that
+ * failing leaves the process as it was. Descriptors stay open.
+ */
 static int64_t process_exec(struct mw_machine *m, struct process *p)
 {
     struct mm *fresh;
@@ -197,6 +204,7 @@ static void process_orphan_children(struct mw_machine *m, int parent)
     }
 }
 
+/* exit(2): descriptors and memory go now, the entry when somebody has asked for the status. */
 static void process_end(struct mw_machine *m, struct process *p, int status)
 {
     event_emit(&m->bus, MW_EVENT_PROCESS_EXIT, (uint64_t)(uint32_t)status);
@@ -219,6 +227,8 @@ int mw_exit(struct mw_machine *m, int pid, int status)
     return (int)call_end(&call, 0);
 }
 
+/* wait4(2) with WNOHANG, except that "none has ended yet" is -EAGAIN: the simulator cannot block
+ * its caller. */
 static int64_t process_wait(struct mw_machine *m, const struct process *p, int child_pid,
                             int *status)
 {

@@ -15,6 +15,7 @@ const char *mw_version(void)
     return MW_VERSION;
 }
 
+/* A hart counts on its own hot path; only here are the counters of all harts added up. */
 static void stats_add_hart(struct mw_stats *s, const struct hart *h)
 {
     for (unsigned access = 0; access < MW_ACCESS_COUNT; access++) {
@@ -47,6 +48,7 @@ static void stats_add_frames(struct mw_stats *s, const struct frame_table *t)
     memcpy(s->frames.by_owner, t->by_owner, sizeof(s->frames.by_owner));
 }
 
+/* The device is the decorated one: what it counts is what the volume asked for. */
 static void stats_add_files(struct mw_stats *s, const struct mw_machine *m)
 {
     const struct dev_counters *dev = &m->dev->counters;
@@ -64,12 +66,13 @@ static void stats_add_files(struct mw_stats *s, const struct mw_machine *m)
     s->blocks.errors = dev->errors;
 }
 
+/* The layers keep their own counters; this copies, so that a reader never sees one half-way. */
 void mw_stats(struct mw_machine *m, struct mw_stats *s)
 {
     memset(s, 0, sizeof(*s));
     for (unsigned i = 0; i < m->hart_set.count; i++) {
-        hart_settle_time(&m->harts[i]);
         stats_add_hart(s, &m->harts[i]);
+        s->time_ns += hart_unsettled_ns(&m->harts[i]); /* looking does not move the clock */
     }
     stats_add_frames(s, &m->frames);
     stats_add_files(s, m);
@@ -85,7 +88,7 @@ void mw_stats(struct mw_machine *m, struct mw_stats *s)
     s->other.shootdowns = m->hart_set.shootdowns;
     s->other.ipis = m->hart_set.ipis;
     s->other.asid_rollovers = m->hart_set.rollovers;
-    s->time_ns = m->clock.now_ns;
+    s->time_ns += m->clock.now_ns;
 }
 
 /* What /proc/PID/maps would call the area. */
@@ -163,6 +166,8 @@ static uint64_t hash_files(const struct mw_machine *m, uint64_t hash)
     return hash;
 }
 
+/* Everything a program could observe, and nothing else: frame numbers, counters, ASIDs and time
+ * stay out. */
 uint64_t mw_state_hash(struct mw_machine *m)
 {
     uint64_t hash = hash_files(m, 0);
@@ -181,6 +186,7 @@ uint64_t mw_state_hash(struct mw_machine *m)
     return hash;
 }
 
+/* From the bottom up: a broken lower layer would make the upper checkers read nonsense. */
 bool mw_check(struct mw_machine *m)
 {
     uint64_t pid = 0;
@@ -210,6 +216,8 @@ void mw_unsubscribe(struct mw_machine *m, mw_event_handler *handler, void *conte
     event_unsubscribe(&m->bus, handler, context);
 }
 
+/* Counted from now, not from the start: a test wants the n-th of the operation it is about to do.
+ */
 void mw_fail_allocation(struct mw_machine *m, uint64_t n)
 {
     m->alloc.fail_at = n == 0 ? 0 : m->alloc.calls + n;

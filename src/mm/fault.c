@@ -92,7 +92,8 @@ static int fault_anonymous(struct fault *f)
     return frame == NULL ? -ENOMEM : fault_install(f, frame, true);
 }
 
-/* Why a page of an object is had: from the cache, from the device, or new where there is no device behind it. */
+/* Why a page of an object is had: from the cache, from the device, or new where there is no device
+ * behind it. */
 static enum mw_reason fault_object_reason(const struct file_map *map, uint64_t index)
 {
     if (radix_get(&map->pages, index) != NULL)

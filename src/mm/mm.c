@@ -71,7 +71,8 @@ void mm_destroy(struct mm *mm)
     alloc_release(mm->env->alloc, mm);
 }
 
-/* Copies the pages of a private area, after dropping clean cache pages if frames run out on the way. */
+/* Copies the pages of a private area, after dropping clean cache pages if frames run out on the
+ * way. */
 static int mm_fork_pages(struct mm *child, struct mm *parent, struct range r,
                          struct tlb_batch *batch)
 {

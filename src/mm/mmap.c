@@ -11,7 +11,8 @@
 /* Areas that one range operation can add: a split at each end, and a new one. */
 #define MM_RESERVE 3
 
-/* The largest file has 2^63 - 1 bytes: a mapping that ends past its last whole page is -EOVERFLOW. */
+/* The largest file has 2^63 - 1 bytes: a mapping that ends past its last whole page is -EOVERFLOW.
+ */
 #define MM_OFFSET_PAGES_MAX (((uint64_t)1 << (63 - PAGE_SHIFT)) - 1)
 
 void mm_split_at(struct mm *mm, struct range r)
@@ -95,10 +96,17 @@ static bool mm_range_free(const struct mm *mm, vaddr_t start, uint64_t bytes)
     return v == NULL || v->start >= start + bytes;
 }
 
-/* Does [.., end) leave the guard gap below the area above it, if there is one? */
-static bool mm_keeps_guard(const struct vma *above, vaddr_t end)
+/*
+ * The stack above `start` whose guard gap [start, end) would not leave free, or NULL. Where there
+ * are no stacks, nobody looks.
+ */
+static const struct vma *mm_guard_in_way(const struct mm *mm, vaddr_t start, vaddr_t end)
 {
-    return above == NULL || !(above->flags & VMA_GROWSDOWN) || above->start - end >= MM_GUARD_BYTES;
+    const struct vma *above = mm->vmas.stacks == 0 ? NULL : vma_set_find_above(&mm->vmas, start);
+
+    if (above == NULL || !(above->flags & VMA_GROWSDOWN) || above->start - end >= MM_GUARD_BYTES)
+        return NULL;
+    return above;
 }
 
 /* The highest room that ends at or below `high` and keeps the guard gap below the area above it; 0:
@@ -108,9 +116,9 @@ static vaddr_t mm_find_highest(const struct mm *mm, vaddr_t low, vaddr_t high, u
     uint64_t start;
 
     while (imap_gap_highest(&mm->vmas.index, low, high, bytes, &start)) {
-        const struct vma *above = vma_set_find_above(&mm->vmas, start);
+        const struct vma *above = mm_guard_in_way(mm, start, start + bytes);
 
-        if (mm_keeps_guard(above, start + bytes))
+        if (above == NULL)
             return start;
         high = above->start > MM_GUARD_BYTES ? above->start - MM_GUARD_BYTES : 0;
         if (high < low || high - low < bytes)
@@ -125,9 +133,9 @@ static vaddr_t mm_find_lowest(const struct mm *mm, vaddr_t low, vaddr_t high, ui
     uint64_t start;
 
     while (low < high && imap_gap_lowest(&mm->vmas.index, low, high, bytes, &start)) {
-        const struct vma *above = vma_set_find_above(&mm->vmas, start);
+        const struct vma *above = mm_guard_in_way(mm, start, start + bytes);
 
-        if (mm_keeps_guard(above, start + bytes))
+        if (above == NULL)
             return start;
         low = above->end;
     }
@@ -179,8 +187,7 @@ static int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int f
     hint = page_floor(hint);
     if (hint != 0) {
         hint = hint < min ? page_ceil(min) : hint; /* round_hint_to_min */
-        if (mm_range_free(mm, hint, bytes) &&
-            mm_keeps_guard(vma_set_find_above(&mm->vmas, hint), hint + bytes))
+        if (mm_range_free(mm, hint, bytes) && mm_guard_in_way(mm, hint, hint + bytes) == NULL)
             return (int64_t)hint;
     }
     start = mm_find_room(mm, bytes);
@@ -318,8 +325,9 @@ static struct vma *mm_protect_area(struct mm *mm, struct vma *v, uint32_t prot,
 }
 
 /*
- * May `part` of v get other rights as far as vm.max_map_count is concerned? Each split needs room below the limit; but a
- * part that joins the neighbour it touches only moves the boundary between the two.
+ * May `part` of v get other rights as far as vm.max_map_count is concerned? Each split needs room
+ * below the limit; but a part that joins the neighbour it touches only moves the boundary between
+ * the two.
  */
 static bool mm_may_protect(const struct mm *mm, const struct vma *v, struct range part,
                            uint32_t prot)

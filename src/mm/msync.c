@@ -5,8 +5,8 @@
 #include "mm/mm_private.h"
 
 /*
- * Writes back what one area shows of [r), and the metadata without which it could not be found again (as fdatasync
- * does). Private and anonymous areas have nothing to write.
+ * Writes back what one area shows of [r), and the metadata without which it could not be found
+ * again (as fdatasync does). Private and anonymous areas have nothing to write.
  */
 static int mm_sync_area(const struct vma *v, struct range r)
 {

@@ -1,5 +1,6 @@
 /*
- * Shared anonymous memory: an object with pages but no file, found by the areas that map it. Layer 6.
+ * Shared anonymous memory: an object with pages but no file, found by the areas that map it.
+ * Layer 6.
  */
 #include "mm/mm.h"
 #include "mm/mm_private.h"

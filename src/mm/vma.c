@@ -22,6 +22,7 @@ void vma_set_init(struct vma_set *set, struct alloc *a, struct pool *pool, struc
     imap_init(&set->index, a);
     set->pool = pool;
     set->mm = mm;
+    set->stacks = 0;
 }
 
 void vma_set_destroy(struct vma_set *set)
@@ -92,6 +93,7 @@ static struct vma *vma_new(struct vma_set *set, const struct vma *model)
     contract(v != NULL);
     *v = *model;
     v->mm = set->mm;
+    set->stacks += (v->flags & VMA_GROWSDOWN) != 0;
     list_init(&v->link);
     if (v->file != NULL) {
         mapped_file_get(v->file);
@@ -103,6 +105,7 @@ static struct vma *vma_new(struct vma_set *set, const struct vma *model)
 static void vma_free(struct vma_set *set, struct vma *v)
 {
     list_remove(&v->link);
+    set->stacks -= (v->flags & VMA_GROWSDOWN) != 0;
     if (v->file != NULL)
         mapped_file_put(v->file);
     pool_put(set->pool, v);
@@ -216,6 +219,7 @@ bool vma_set_check(const struct vma_set *set)
 {
     struct imap_entry entry;
     const struct vma *before = NULL;
+    uint64_t stacks = 0;
 
     if (!imap_check(&set->index))
         return false;
@@ -228,7 +232,8 @@ bool vma_set_check(const struct vma_set *set)
         /* Two stacks stay two when the upper one has grown down to the lower, as in Linux. */
         if (before != NULL && !(v->flags & VMA_GROWSDOWN) && vma_mergeable(before, v))
             return false;
+        stacks += (v->flags & VMA_GROWSDOWN) != 0;
         before = v;
     }
-    return true;
+    return stacks == set->stacks;
 }

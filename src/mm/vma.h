@@ -49,6 +49,8 @@ struct vma_set {
     struct imap index;
     struct pool *pool; /* of struct vma; shared by all sets of a machine */
     struct mm *mm;
+    uint64_t stacks; /* areas that are VMA_GROWSDOWN: where there are none, no search heeds their
+                        guard gaps */
 };
 
 void vma_set_init(struct vma_set *set, struct alloc *a, struct pool *pool, struct mm *mm);

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "base/addr.h"
 #include "view/config_text.h"
@@ -103,13 +104,31 @@ static void summary_accesses(FILE *out, const struct mw_stats *stats)
                    summary_ratio(stats->walks.references, stats->walks.total));
 }
 
+/* The reasons that a reader looks for even when there were none; the others are told when they came
+ * up. */
+static bool summary_usual_reason(unsigned reason)
+{
+    switch (reason) {
+    case MW_REASON_WRITE_NOTIFY:
+    case MW_REASON_SPURIOUS:
+    case MW_REASON_BEYOND_EOF:
+    case MW_REASON_IO_ERROR:
+    case MW_REASON_OUT_OF_MEMORY:
+    case MW_REASON_NOT_RAM:
+    case MW_REASON_NO_SPACE:
+        return false;
+    default:
+        return true;
+    }
+}
+
 /* Reasons explain themselves, since whoever reads a summary for the first time does not know them.
  */
 static void summary_faults(FILE *out, const struct mw_stats *stats)
 {
     summary_count(out, "page faults", stats->faults.total);
     for (unsigned i = 0; i < MW_REASON_COUNT; i++)
-        if (stats->faults.by_reason[i] != 0)
+        if (stats->faults.by_reason[i] != 0 || summary_usual_reason(i))
             fprintf(out, "  %-24s" SUMMARY_COUNT "  %s\n", mw_reason_name(i),
                     stats->faults.by_reason[i], mw_reason_text(i));
     summary_remark(out, "implicit mappings", stats->faults.implicit_maps, "%" PRIu64 " pages",

@@ -38,6 +38,7 @@ static void the_checker_sees_wrong_bounds_and_gaps_at_every_level(void **state)
         assert_noticed(&f->map, &node->end[1], node->end[1] + 1);
         assert_noticed(&f->map, &node->gap[0], node->gap[0] + 1);
         assert_noticed(&f->map, &node->gap[1], node->gap[1] - 1);
+        assert_noticed(&f->map, &node->widest, node->widest + 1);
         if (level > 0)
             node = imap_child(node, 0);
     }
