@@ -27,7 +27,7 @@
 
 /*
  * Measured: fewer slots make more levels, more slots make longer loops; 12 is best from 30
- * intervals to a million. A node is 408 bytes, and about nine slots full when intervals come in the
+ * intervals to a million. A node is 416 bytes, and about nine slots full when intervals come in the
  * order of their addresses.
  */
 #define IMAP_SLOTS     12
