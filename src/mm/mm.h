@@ -96,8 +96,12 @@ vaddr_t mm_brk(struct mm *mm, vaddr_t end);
 MUST_CHECK int mm_map_implicit(struct mm *mm, vaddr_t start, vaddr_t end, int prot,
                                unsigned vma_flags);
 
-/* Where an un-hinted mapping of `bytes` would land; 0 when nowhere. */
-vaddr_t mm_find_room(const struct mm *mm, uint64_t bytes);
+/*
+ * Where an un-hinted mapping of `bytes` would land; 0 when nowhere. file NULL: private anonymous
+ * memory.
+ */
+vaddr_t mm_find_room(const struct mm *mm, uint64_t bytes, const struct mapped_file *file,
+                     uint64_t off_bytes);
 
 /* Handles a page or access fault of user space. Emits fault_*. */
 struct mm_outcome mm_fault(struct mm *mm, const struct trap *trap);

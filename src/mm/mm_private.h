@@ -41,6 +41,13 @@ struct frame *mm_frame_alloc(struct mm_env *env, bool zeroed);
  * -ENOMEM. */
 MUST_CHECK int mm_install(struct mm *mm, vaddr_t va, pte_t pte);
 
+/*
+ * Where the mapping goes, or -errno (mmap(2): ENOMEM, EINVAL, EPERM, EEXIST). `bytes` is rounded
+ * already; file (NULL: anonymous) and offset decide how large mappings are aligned. (place.c)
+ */
+MUST_CHECK int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags,
+                            const struct mapped_file *file, uint64_t off_bytes);
+
 /* Splits areas so that none crosses start or end. Pre: reserved 2. */
 void mm_split_at(struct mm *mm, struct range r);
 

@@ -84,116 +84,6 @@ int mm_munmap(struct mm *mm, vaddr_t start, uint64_t bytes)
 
 /* ---- mmap ---- */
 
-/* Is the range inside user space and free? */
-static bool mm_range_free(const struct mm *mm, vaddr_t start, uint64_t bytes)
-{
-    const struct vma *v;
-
-    if (start < mm->env->config->mmap_min_addr || start > mm->user_end ||
-        bytes > mm->user_end - start)
-        return false;
-    v = vma_set_find_above(&mm->vmas, start);
-    return v == NULL || v->start >= start + bytes;
-}
-
-/*
- * The stack above `start` whose guard gap [start, end) would not leave free, or NULL. Where there
- * are no stacks, nobody looks.
- */
-static const struct vma *mm_guard_in_way(const struct mm *mm, vaddr_t start, vaddr_t end)
-{
-    const struct vma *above = mm->vmas.stacks == 0 ? NULL : vma_set_find_above(&mm->vmas, start);
-
-    if (above == NULL || !(above->flags & VMA_GROWSDOWN) || above->start - end >= MM_GUARD_BYTES)
-        return NULL;
-    return above;
-}
-
-/* The highest room that ends at or below `high` and keeps the guard gap below the area above it; 0:
- * none. */
-static vaddr_t mm_find_highest(const struct mm *mm, vaddr_t low, vaddr_t high, uint64_t bytes)
-{
-    uint64_t start;
-
-    while (imap_gap_highest(&mm->vmas.index, low, high, bytes, &start)) {
-        const struct vma *above = mm_guard_in_way(mm, start, start + bytes);
-
-        if (above == NULL)
-            return start;
-        high = above->start > MM_GUARD_BYTES ? above->start - MM_GUARD_BYTES : 0;
-        if (high < low || high - low < bytes)
-            break;
-        /* Only this area's gap is excluded; the next turn looks below it. */
-    }
-    return 0;
-}
-
-static vaddr_t mm_find_lowest(const struct mm *mm, vaddr_t low, vaddr_t high, uint64_t bytes)
-{
-    uint64_t start;
-
-    while (low < high && imap_gap_lowest(&mm->vmas.index, low, high, bytes, &start)) {
-        const struct vma *above = mm_guard_in_way(mm, start, start + bytes);
-
-        if (above == NULL)
-            return start;
-        low = above->end;
-    }
-    return 0;
-}
-
-/* valgrind's address-space manager leaves this much room for the heap before the first mapping. */
-#define MM_HEAP_ROOM ((uint64_t)8 << 20)
-
-vaddr_t mm_find_room(const struct mm *mm, uint64_t bytes)
-{
-    vaddr_t min = mm->env->config->mmap_min_addr;
-    vaddr_t start;
-
-    if (min < PAGE_BYTES)
-        min = PAGE_BYTES; /* an un-hinted mapping never begins at 0 */
-    if (mm->env->config->placement == MW_PLACE_FIRST_FIT) {
-        vaddr_t base = mm->mmap_base != 0 ? mm->mmap_base : mm->brk_start + MM_HEAP_ROOM;
-
-        return mm_find_lowest(mm, base, mm->user_end, bytes);
-    }
-    start = mm_find_highest(mm, min, mm->mmap_base, bytes);
-    if (start ==
-        0) /* Linux falls back to bottom-up from a third of user space (TASK_UNMAPPED_BASE) */
-        start = mm_find_lowest(mm, page_ceil(mm->user_end / 3), mm->user_end, bytes);
-    return start;
-}
-
-/* Where the mapping goes, or -errno (mmap(2): ENOMEM, EINVAL, EPERM, EEXIST). `bytes` is rounded
- * already. */
-static int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags)
-{
-    vaddr_t min = mm->env->config->mmap_min_addr;
-    vaddr_t start;
-
-    if (bytes > mm->user_end)
-        return -ENOMEM;
-    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-        if (hint > mm->user_end - bytes)
-            return -ENOMEM;
-        if (!page_aligned(hint))
-            return -EINVAL;
-        if (hint < min)
-            return -EPERM;
-        if ((flags & MAP_FIXED_NOREPLACE) && !mm_range_free(mm, hint, bytes))
-            return -EEXIST;
-        return (int64_t)hint;
-    }
-    hint = page_floor(hint);
-    if (hint != 0) {
-        hint = hint < min ? page_ceil(min) : hint; /* round_hint_to_min */
-        if (mm_range_free(mm, hint, bytes) && mm_guard_in_way(mm, hint, hint + bytes) == NULL)
-            return (int64_t)hint;
-    }
-    start = mm_find_room(mm, bytes);
-    return start == 0 ? -ENOMEM : (int64_t)start;
-}
-
 /* Are type and rights of the mapping allowed for this file? EACCES, EINVAL, EOPNOTSUPP as mmap(2)
  * says. */
 static int mm_check_kind(int prot, int flags, const struct mapped_file *file)
@@ -257,7 +147,7 @@ static void mm_map_area(struct mm *mm, const struct vma *model, int flags)
 static int64_t mm_mmap_object(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
                               struct mapped_file *file, uint64_t off_pages)
 {
-    int64_t start = mm_place(mm, hint, bytes, flags);
+    int64_t start = mm_place(mm, hint, bytes, flags, file, off_pages << PAGE_SHIFT);
     struct vma model;
     int err;
 

@@ -146,12 +146,36 @@ static void room_is_found_below_the_base_or_nowhere(void **state)
     vaddr_t top = f->mm->mmap_base;
 
     assert_int_equal(top, ((vaddr_t)1 << 38) - ((vaddr_t)128 << 20));
-    assert_int_equal(mm_find_room(f->mm, PAGE), top - PAGE);
-    assert_int_equal(mm_find_room(f->mm, top - 0x10000), 0x10000);
-    assert_int_equal(mm_find_room(f->mm, top), 0);
-    assert_int_equal(mm_find_room(f->mm, f->mm->user_end), 0);
+    assert_int_equal(mm_find_room(f->mm, PAGE, NULL, 0), top - PAGE);
+    assert_int_equal(mm_find_room(f->mm, top - 0x10000, NULL, 0), 0x10000);
+    assert_int_equal(mm_find_room(f->mm, top, NULL, 0), 0);
+    assert_int_equal(mm_find_room(f->mm, f->mm->user_end, NULL, 0), 0);
     fixture_map(f, top - PAGE, PAGE, RW, MAP_PRIVATE, NULL);
-    assert_int_equal(mm_find_room(f->mm, PAGE), top - 2 * PAGE);
+    assert_int_equal(mm_find_room(f->mm, PAGE, NULL, 0), top - 2 * PAGE);
+}
+
+#define HUGE ((uint64_t)2 << 20)
+
+static void anonymous_lengths_of_whole_superpages_are_aligned_to_one(void **state)
+{
+    struct fixture *f = *state;
+    vaddr_t top = f->mm->mmap_base; /* a multiple of 2 MiB */
+
+    fixture_map(f, top - PAGE, PAGE, RW, MAP_PRIVATE, NULL);
+    assert_int_equal(mm_find_room(f->mm, HUGE, NULL, 0), top - 2 * HUGE);
+    assert_int_equal(mm_find_room(f->mm, HUGE + PAGE, NULL, 0), top - PAGE - HUGE - PAGE);
+}
+
+static void large_file_mappings_begin_at_their_offset_modulo_a_superpage(void **state)
+{
+    struct fixture *f = *state;
+    struct mapped_file *file = fixture_file(f, 1);
+    vaddr_t start = mm_find_room(f->mm, 2 * HUGE, file, 3 * PAGE);
+
+    assert_int_equal(start % HUGE, 3 * PAGE);
+    /* No whole aligned superpage of the file is shown: nothing is gained by aligning. */
+    assert_int_equal(mm_find_room(f->mm, HUGE, file, PAGE), f->mm->mmap_base - HUGE);
+    mapped_file_put(file);
 }
 
 /* ---- the checker: it must see what it is there to see ---- */
@@ -300,6 +324,10 @@ static void unmapping_pages_reaches_only_those_pages(void **state)
     assert_int_equal(f->mm->pt.leaves, 4);
     mm_mapper_ops.unmap_pages(file->map, 3, 5);
     assert_int_equal(f->mm->pt.leaves, 2);
+    fixture_map(f, BASE - PAGE, PAGE, RW, MAP_PRIVATE, NULL);
+    fixture_access(f, f->mm, BASE - PAGE, MW_STORE);
+    mm_mapper_ops.unmap_pages(file->map, 0, 2); /* would be there, if it were mapped */
+    assert_int_equal(f->mm->pt.leaves, 3);
     assert_true(pte_present(pt_lookup(&f->mm->pt, BASE, NULL)));
     assert_false(pte_present(pt_lookup(&f->mm->pt, BASE + PAGE, NULL)));
     assert_false(pte_present(pt_lookup(&f->mm->pt, BASE + 2 * PAGE, NULL)));
@@ -318,6 +346,8 @@ int main(void)
         TEST(a_fork_that_fails_leaves_nothing_behind),
         TEST(an_mmap_that_finds_no_memory_replaces_nothing),
         TEST(room_is_found_below_the_base_or_nowhere),
+        TEST(anonymous_lengths_of_whole_superpages_are_aligned_to_one),
+        TEST(large_file_mappings_begin_at_their_offset_modulo_a_superpage),
         TEST(the_checker_sees_a_right_that_the_area_does_not_give),
         TEST(the_checker_sees_a_writable_page_that_others_share),
         TEST(the_checker_sees_a_page_outside_every_area),
