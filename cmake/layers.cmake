@@ -1,10 +1,15 @@
 # mapwalk_layer(NAME [LOWER...]): static library mapwalk_NAME of src/NAME/*.c, which may call the LOWER layers
-# and what is below them.
+# and what is below them. A layer without sources yet is an empty library, so that the others build.
 function(mapwalk_layer name)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
+  if(NOT sources)
+    set(sources ${PROJECT_BINARY_DIR}/empty_layer.c)
+    file(CONFIGURE OUTPUT ${sources} CONTENT "typedef int mapwalk_empty_layer;\n")
+  endif()
   add_library(mapwalk_${name} STATIC ${sources})
   target_link_libraries(mapwalk_${name} PUBLIC mapwalk_settings)
   foreach(lower IN LISTS ARGN)
     target_link_libraries(mapwalk_${name} PUBLIC mapwalk_${lower})
   endforeach()
+  set_property(GLOBAL APPEND PROPERTY MAPWALK_LAYERS ${name})
 endfunction()

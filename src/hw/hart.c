@@ -92,14 +92,24 @@ void hart_sfence(struct hart *h, bool has_va, vaddr_t va, bool has_asid, uint16_
     h->bus->hart = running;
 }
 
-void hart_settle_time(struct hart *h)
+static uint64_t hart_hits(const struct hart *h)
 {
     uint64_t hits = 0;
 
     for (unsigned access = 0; access < MW_ACCESS_COUNT; access++)
         hits += h->counters.hits[access];
-    clock_advance(h->clock, (hits - h->hits_settled) * h->hit_ns);
-    h->hits_settled = hits;
+    return hits;
+}
+
+uint64_t hart_unsettled_ns(const struct hart *h)
+{
+    return (hart_hits(h) - h->hits_settled) * h->hit_ns;
+}
+
+void hart_settle_time(struct hart *h)
+{
+    clock_advance(h->clock, hart_unsettled_ns(h));
+    h->hits_settled = hart_hits(h);
 }
 
 /* ---- one access ---- */

@@ -82,6 +82,9 @@ void hart_sfence(struct hart *h, bool has_va, vaddr_t va, bool has_asid, uint16_
 /* Puts the time of the hits since the last call on the clock. Hits cost nothing on the hot path. */
 void hart_settle_time(struct hart *h);
 
+/* The time of those hits: for whoever only looks, and must not move the clock. */
+uint64_t hart_unsettled_ns(const struct hart *h);
+
 /*
  * The slow half of hart_translate: probes the other forms, walks, fills the TLB, or reports a trap.
  * Opens an event operation when none is under way, and ends it itself unless it traps (see

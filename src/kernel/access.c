@@ -29,14 +29,19 @@ void machine_self_check(struct mw_machine *m)
         contract_on(&m->bus, mw_check(m));
 }
 
-/* Tells the signal that a fault became. The only place where a fault outcome turns into a signal of
- * the process. */
-static void machine_signal(struct mw_machine *m, const struct mm_outcome *outcome,
+/*
+ * Tells the signal that a fault became. The only place where a fault outcome turns into a signal of
+ * the process. A fault of the kernel's own copying, in the operation of a call, is none: the call
+ * reports -EFAULT or a short transfer.
+ */
+static void machine_signal(struct mw_machine *m, const struct mm_outcome *outcome, bool in_call,
                            struct mw_signal *signal)
 {
-    m->signals++;
-    event_emit(&m->bus, MW_EVENT_SIGNAL, (uint64_t)outcome->signal, (uint64_t)outcome->code,
-               outcome->va);
+    if (!in_call) {
+        m->signals++;
+        event_emit(&m->bus, MW_EVENT_SIGNAL, (uint64_t)outcome->signal, (uint64_t)outcome->code,
+                   outcome->va);
+    }
     *signal = (struct mw_signal){.signo = outcome->signal,
                                  .code = outcome->code,
                                  .va = outcome->va,
@@ -56,7 +61,7 @@ uint8_t *machine_repair(struct mw_machine *m, struct process *p, vaddr_t va, enu
         clock_advance(&m->clock, m->config.costs.trap);
         outcome = mm_fault(p->mm, &trap);
         if (outcome.signal != 0) {
-            machine_signal(m, &outcome, signal);
+            machine_signal(m, &outcome, !first->opened_op, signal);
             break;
         }
         host = hart_translate(&m->harts[0], va, access, &trap);

@@ -186,26 +186,6 @@ uint64_t mw_state_hash(struct mw_machine *m)
     return hash;
 }
 
-/* From the bottom up: a broken lower layer would make the upper checkers read nonsense. */
-bool mw_check(struct mw_machine *m)
-{
-    uint64_t pid = 0;
-    void *value;
-
-    if (!frame_check(&m->frames, m->config.check) || !cache_check(&m->cache))
-        return false;
-    for (unsigned i = 0; i < m->hart_set.count; i++)
-        if (!tlb_check(&m->harts[i].tlb, &m->ram))
-            return false;
-    for (; radix_next(&m->processes.by_pid, &pid, &value); pid++) {
-        const struct process *p = value;
-
-        if (p->mm != NULL && !mm_check(p->mm))
-            return false;
-    }
-    return radix_check(&m->processes.by_pid);
-}
-
 int mw_subscribe(struct mw_machine *m, mw_event_mask mask, mw_event_handler *handler, void *context)
 {
     return event_subscribe(&m->bus, mask, handler, context);

@@ -6,29 +6,40 @@
 
 #include "pt/tlb_batch.h"
 
+/*
+ * Moves *va up to the first entry of one table of `level` (> 0) that names a lower table. False:
+ * none is left below end in this table, and *va has moved behind what has none.
+ */
+static bool pt_skip_empty(const pte_t *entries, vaddr_t *va, vaddr_t end, unsigned level)
+{
+    for (unsigned index = level_index(*va, level); index < TABLE_ENTRIES; index++) {
+        if (pte_valid(entries[index]))
+            return true;
+        *va = (*va | (level_bytes(level) - 1)) + 1;
+        if (*va == 0) /* wrapped: past the last address */
+            *va = end;
+        if (*va >= end)
+            return false;
+    }
+    return false;
+}
+
 pte_t *pt_next_table(const struct pt *pt, vaddr_t *va, vaddr_t end, struct pt_path *path)
 {
     while (*va < end) {
         struct frame *table = pt->root;
         unsigned level = pt_top_level(pt);
 
-        for (; level > 0; level--) {
-            pte_t entry = pt_entries(pt, table)[level_index(*va, level)];
-
+        for (; level > 0 && pt_skip_empty(pt_entries(pt, table), va, end, level); level--) {
             if (path != NULL)
                 path->table[level] = table;
-            if (!pte_valid(entry))
-                break;
-            table = frame_of(pt->frames, pte_paddr(entry));
+            table = frame_of(pt->frames, pte_paddr(pt_entries(pt, table)[level_index(*va, level)]));
         }
         if (level == 0) {
             if (path != NULL)
                 path->table[0] = table;
             return pt_entries(pt, table);
         }
-        *va = (*va | (level_bytes(level) - 1)) + 1;
-        if (*va == 0) /* wrapped: past the last address */
-            return NULL;
     }
     return NULL;
 }

@@ -1,0 +1,33 @@
+void small(int count)
+{
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+    count++;
+}

@@ -1,0 +1,1 @@
+uint64_t twice(uint64_t value);

@@ -1,0 +1,6 @@
+#include <mapwalk/machine.h>
+
+#include "base/addr.h"
+#include "dev/dev.h"
+#include "kernel/machine.h"
+#include "pte.h"

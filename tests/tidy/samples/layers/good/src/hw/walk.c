@@ -1,0 +1,4 @@
+#include <mapwalk/event.h>
+
+#include "base/addr.h"
+#include "hw/pte.h"

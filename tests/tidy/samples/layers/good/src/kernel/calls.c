@@ -1,0 +1,3 @@
+#include <mapwalk/machine.h>
+
+#include "hw/hart.h"

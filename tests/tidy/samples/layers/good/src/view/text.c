@@ -1,0 +1,4 @@
+#include <mapwalk/machine.h>
+
+#include "base/text.h"
+#include "view/json.h"

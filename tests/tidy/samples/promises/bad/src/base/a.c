@@ -1,0 +1,4 @@
+/* Fine. */
+/* TODO: finish this */
+int value; /* FIXME */
+int other; /* XXX why */

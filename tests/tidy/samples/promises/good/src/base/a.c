@@ -1,0 +1,1 @@
+/* TODOS and FIXMEs are other words. */

@@ -1,0 +1,1 @@
+pte_t none = (pte_t){0};

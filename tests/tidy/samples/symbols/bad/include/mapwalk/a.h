@@ -1,0 +1,2 @@
+int mw_one(void);
+const char *mw_two(int i);
