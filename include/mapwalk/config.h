@@ -12,12 +12,14 @@
 extern "C" {
 #endif
 
-/* Paging modes (satp.MODE; privileged specification, "Supervisor Address Translation and Protection"). */
+/* Paging modes (satp.MODE; privileged specification, "Supervisor Address Translation and
+ * Protection"). */
 enum mw_mode { MW_MODE_BARE, MW_MODE_SV39, MW_MODE_SV48, MW_MODE_SV57, MW_MODE_COUNT };
 
 /* Where an un-hinted mmap lands. */
 enum mw_placement {
-    MW_PLACE_TOP_DOWN,  /* Linux: the highest gap below mmap_base, else bottom-up from a third of user space */
+    MW_PLACE_TOP_DOWN,  /* Linux: the highest gap below mmap_base, else bottom-up from a third of
+                           user space */
     MW_PLACE_FIRST_FIT, /* the lowest gap at or above mmap_base */
     MW_PLACE_COUNT
 };
@@ -38,25 +40,26 @@ struct mw_costs {
 };
 
 struct mw_config {
-    enum mw_mode mode;        /* paging mode of every process; not BARE */
-    uint64_t ram_base;        /* physical address of the first byte; page-aligned */
-    uint64_t ram_bytes;       /* page-aligned, > 0; sparse: untouched RAM costs nothing */
-    uint32_t harts;           /* 1..64 */
-    uint32_t tlb_sets;        /* of each hart's TLB; a power of two */
-    uint32_t tlb_ways;        /* 1..64 */
-    uint32_t asid_bits;       /* 0..16 */
-    bool hardware_ad;         /* Svadu: hardware sets A and D; false: Svade, it raises a page fault */
-    uint64_t disk_bytes;      /* of the RAM block device that holds the ext2 volume */
-    uint64_t seed;            /* of everything random */
+    enum mw_mode mode;   /* paging mode of every process; not BARE */
+    uint64_t ram_base;   /* physical address of the first byte; page-aligned */
+    uint64_t ram_bytes;  /* page-aligned, > 0; sparse: untouched RAM costs nothing */
+    uint32_t harts;      /* 1..64 */
+    uint32_t tlb_sets;   /* of each hart's TLB; a power of two */
+    uint32_t tlb_ways;   /* 1..64 */
+    uint32_t asid_bits;  /* 0..16 */
+    bool hardware_ad;    /* Svadu: hardware sets A and D; false: Svade, it raises a page fault */
+    uint64_t disk_bytes; /* of the RAM block device that holds the ext2 volume */
+    uint64_t seed;       /* of everything random */
     enum mw_placement placement;
-    uint64_t mmap_base;       /* 0: chosen from the mode, as Linux does without randomisation */
-    uint64_t brk_base;        /* start of the heap of a new process */
-    uint64_t mmap_min_addr;   /* lowest address that a mapping may have */
+    uint64_t mmap_base;         /* 0: chosen from the mode, as Linux does without randomisation */
+    uint64_t brk_base;          /* start of the heap of a new process */
+    uint64_t mmap_min_addr;     /* lowest address that a mapping may have */
     uint64_t stack_limit_bytes; /* RLIMIT_STACK: how far a growing stack may grow */
-    uint64_t max_map_count;   /* VMAs of one process (vm.max_map_count) */
+    uint64_t max_map_count;     /* VMAs of one process (vm.max_map_count) */
     uint32_t max_processes;
     bool check;               /* run the checkers after every system call and fault; very slow */
-    uint64_t fail_allocation;   /* for tests: this allocation of the machine fails, counted from 1; 0: none */
+    uint64_t fail_allocation; /* for tests: this allocation of the machine fails, counted from 1; 0:
+                                 none */
     struct mw_costs costs;
 };
 
@@ -67,8 +70,9 @@ void mw_config_init(struct mw_config *config);
 int mw_config_profile(struct mw_config *config, const char *name);
 
 /*
- * Sets one field from text: "ram" "64M", "mode" "sv48", "tlb" "64x4", "costs.trap" "120". Sizes take K, M, G, T.
- * 0; -ENOENT for an unknown key; -EINVAL for a value that is malformed or out of range.
+ * Sets one field from text: "ram" "64M", "mode" "sv48", "tlb" "64x4", "costs.trap" "120". Sizes
+ * take K, M, G, T. 0; -ENOENT for an unknown key; -EINVAL for a value that is malformed or out of
+ * range.
  */
 int mw_config_set(struct mw_config *config, const char *key, const char *value);
 

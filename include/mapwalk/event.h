@@ -1,9 +1,9 @@
 /*
  * The event schema: everything that a machine does, as values.
  *
- * One struct, one list of kinds. Explain, JSON Lines, counters and every other view are made from this
- * stream (and from snapshots) by nothing else. Events never hold pointers. All events of one access that
- * missed the TLB, of one fault and of one system call share an operation id.
+ * One struct, one list of kinds. Explain, JSON Lines, counters and every other view are made from
+ * this stream (and from snapshots) by nothing else. Events never hold pointers. All events of one
+ * access that missed the TLB, of one fault and of one system call share an operation id.
  */
 #ifndef MAPWALK_EVENT_H
 #define MAPWALK_EVENT_H
@@ -18,58 +18,59 @@ extern "C" {
 #define MW_EVENT_ARGS 6
 
 /*
- * X(identifier, name, fields): the fields of arg[0..] as "name:type" separated by blanks. Types: u decimal,
- * s signed decimal, x hexadecimal, access, cause, walk (walk error), reason, signal, prot, owner, pte,
- * errno (negative errno or result), call. A kind's number is its place in this list; new kinds go at the end.
+ * X(identifier, name, fields): the fields of arg[0..] as "name:type" separated by blanks. Types: u
+ * decimal, s signed decimal, x hexadecimal, access, cause, walk (walk error), reason, signal, prot,
+ * owner, pte, errno (negative errno or result), call. A kind's number is its place in this list;
+ * new kinds go at the end.
  */
-#define MW_EVENT_KINDS(X)                                                                          \
-    X(TLB_HIT, "tlb_hit", "va:x access:access")                                                    \
-    X(TLB_MISS, "tlb_miss", "va:x access:access asid:u")                                           \
-    X(TLB_FILL, "tlb_fill", "va:x pte:pte level:u set:u way:u asid:u")                             \
-    X(TLB_EVICT, "tlb_evict", "va:x asid:u set:u way:u")                                           \
-    X(TLB_FLUSH, "tlb_flush", "has_va:u va:x has_asid:u asid:u dropped:u")                         \
-    X(WALK_STEP, "walk_step", "va:x level:u pte_address:x pte:pte")                                \
-    X(WALK_END, "walk_end", "va:x access:access error:walk level:u pa:x")                          \
-    X(PTE_AD, "pte_ad", "va:x pte_address:x old:pte new:pte")                                      \
-    X(TRAP, "trap", "va:x access:access cause:cause error:walk")                                   \
-    X(SATP, "satp", "asid:u root:x")                                                               \
-    X(FAULT_VMA, "fault_vma", "start:x end:x prot:prot flags:x off_pages:u inode:u")               \
-    X(FAULT_NO_VMA, "fault_no_vma", "va:x")                                                        \
-    X(FAULT_DECIDE, "fault_decide", "va:x access:access reason:reason")                            \
-    X(FAULT_END, "fault_end", "va:x reason:reason result:errno signal:signal code:s")              \
-    X(PTE_SET, "pte_set", "va:x pte_address:x old:pte new:pte level:u")                            \
-    X(TABLE_ALLOC, "table_alloc", "pa:x level:u")                                                  \
-    X(TABLE_FREE, "table_free", "pa:x level:u")                                                    \
-    X(SHOOTDOWN, "shootdown", "asid:u pages:u harts:u")                                            \
-    X(FRAME_ALLOC, "frame_alloc", "pa:x owner:owner zeroed:u")                                     \
-    X(FRAME_FREE, "frame_free", "pa:x owner:owner")                                                \
-    X(FRAME_COPY, "frame_copy", "from:x to:x")                                                     \
-    X(CACHE_HIT, "cache_hit", "inode:u index:u pa:x")                                              \
-    X(CACHE_FILL, "cache_fill", "inode:u index:u pa:x blocks:u")                                   \
-    X(CACHE_DIRTY, "cache_dirty", "inode:u index:u")                                               \
-    X(CACHE_WRITE, "cache_write", "inode:u index:u pages:u result:errno")                          \
-    X(CACHE_DROP, "cache_drop", "inode:u index:u")                                                 \
-    X(BLOCK_READ, "block_read", "block:u count:u result:errno")                                    \
-    X(BLOCK_WRITE, "block_write", "block:u count:u result:errno")                                  \
-    X(BLOCK_FLUSH, "block_flush", "result:errno")                                                  \
-    X(VMA_MAP, "vma_map", "start:x end:x prot:prot flags:x off_pages:u inode:u")                   \
-    X(VMA_UNMAP, "vma_unmap", "start:x end:x")                                                     \
-    X(VMA_PROTECT, "vma_protect", "start:x end:x prot:prot")                                       \
-    X(VMA_GROW, "vma_grow", "start:x end:x")                                                       \
-    X(VMA_IMPLICIT, "vma_implicit", "start:x end:x prot:prot")                                     \
-    X(BRK, "brk", "old:x new:x")                                                                   \
-    X(CALL, "call", "call:call a0:x a1:x a2:x a3:x a4:x")                                          \
-    X(CALL_END, "call_end", "call:call result:errno")                                              \
-    X(SIGNAL, "signal", "signal:signal code:s va:x")                                               \
-    X(PROCESS_NEW, "process_new", "child:u parent:u")                                              \
-    X(PROCESS_EXEC, "process_exec", "")                                                            \
+#define MW_EVENT_KINDS(X)                                                             \
+    X(TLB_HIT, "tlb_hit", "va:x access:access")                                       \
+    X(TLB_MISS, "tlb_miss", "va:x access:access asid:u")                              \
+    X(TLB_FILL, "tlb_fill", "va:x pte:pte level:u set:u way:u asid:u")                \
+    X(TLB_EVICT, "tlb_evict", "va:x asid:u set:u way:u")                              \
+    X(TLB_FLUSH, "tlb_flush", "has_va:u va:x has_asid:u asid:u dropped:u")            \
+    X(WALK_STEP, "walk_step", "va:x level:u pte_address:x pte:pte")                   \
+    X(WALK_END, "walk_end", "va:x access:access error:walk level:u pa:x")             \
+    X(PTE_AD, "pte_ad", "va:x pte_address:x old:pte new:pte")                         \
+    X(TRAP, "trap", "va:x access:access cause:cause error:walk")                      \
+    X(SATP, "satp", "asid:u root:x")                                                  \
+    X(FAULT_VMA, "fault_vma", "start:x end:x prot:prot flags:x off_pages:u inode:u")  \
+    X(FAULT_NO_VMA, "fault_no_vma", "va:x")                                           \
+    X(FAULT_DECIDE, "fault_decide", "va:x access:access reason:reason")               \
+    X(FAULT_END, "fault_end", "va:x reason:reason result:errno signal:signal code:s") \
+    X(PTE_SET, "pte_set", "va:x pte_address:x old:pte new:pte level:u")               \
+    X(TABLE_ALLOC, "table_alloc", "pa:x level:u")                                     \
+    X(TABLE_FREE, "table_free", "pa:x level:u")                                       \
+    X(SHOOTDOWN, "shootdown", "asid:u pages:u harts:u")                               \
+    X(FRAME_ALLOC, "frame_alloc", "pa:x owner:owner zeroed:u")                        \
+    X(FRAME_FREE, "frame_free", "pa:x owner:owner")                                   \
+    X(FRAME_COPY, "frame_copy", "from:x to:x")                                        \
+    X(CACHE_HIT, "cache_hit", "inode:u index:u pa:x")                                 \
+    X(CACHE_FILL, "cache_fill", "inode:u index:u pa:x blocks:u")                      \
+    X(CACHE_DIRTY, "cache_dirty", "inode:u index:u")                                  \
+    X(CACHE_WRITE, "cache_write", "inode:u index:u pages:u result:errno")             \
+    X(CACHE_DROP, "cache_drop", "inode:u index:u")                                    \
+    X(BLOCK_READ, "block_read", "block:u count:u result:errno")                       \
+    X(BLOCK_WRITE, "block_write", "block:u count:u result:errno")                     \
+    X(BLOCK_FLUSH, "block_flush", "result:errno")                                     \
+    X(VMA_MAP, "vma_map", "start:x end:x prot:prot flags:x off_pages:u inode:u")      \
+    X(VMA_UNMAP, "vma_unmap", "start:x end:x")                                        \
+    X(VMA_PROTECT, "vma_protect", "start:x end:x prot:prot")                          \
+    X(VMA_GROW, "vma_grow", "start:x end:x")                                          \
+    X(VMA_IMPLICIT, "vma_implicit", "start:x end:x prot:prot")                        \
+    X(BRK, "brk", "old:x new:x")                                                      \
+    X(CALL, "call", "call:call a0:x a1:x a2:x a3:x a4:x")                             \
+    X(CALL_END, "call_end", "call:call result:errno")                                 \
+    X(SIGNAL, "signal", "signal:signal code:s va:x")                                  \
+    X(PROCESS_NEW, "process_new", "child:u parent:u")                                 \
+    X(PROCESS_EXEC, "process_exec", "")                                               \
     X(PROCESS_EXIT, "process_exit", "status:u")
 
 enum mw_event_kind {
 #define MW_EVENT_ENUM(identifier, name, fields) MW_EVENT_##identifier,
     MW_EVENT_KINDS(MW_EVENT_ENUM)
 #undef MW_EVENT_ENUM
-    MW_EVENT_COUNT
+        MW_EVENT_COUNT
 };
 
 struct mw_event {
@@ -83,9 +84,9 @@ struct mw_event {
 
 /* A set of kinds: bit k stands for kind k. */
 typedef uint64_t mw_event_mask;
-#define MW_EVENT_BIT(kind)   ((mw_event_mask)1 << (kind))
-#define MW_EVENTS_ALL        (MW_EVENT_BIT(MW_EVENT_COUNT) - 1)
-#define MW_EVENTS_NO_HITS    (MW_EVENTS_ALL & ~MW_EVENT_BIT(MW_EVENT_TLB_HIT))
+#define MW_EVENT_BIT(kind) ((mw_event_mask)1 << (kind))
+#define MW_EVENTS_ALL      (MW_EVENT_BIT(MW_EVENT_COUNT) - 1)
+#define MW_EVENTS_NO_HITS  (MW_EVENTS_ALL & ~MW_EVENT_BIT(MW_EVENT_TLB_HIT))
 
 /* Receives events in order. It must not call back into the machine. */
 typedef void mw_event_handler(void *context, const struct mw_event *event);
@@ -112,11 +113,13 @@ enum mw_cause {
  */
 #define MW_WALK_ERRORS(X)                                                                          \
     X(OK, "ok", "the translation is valid")                                                        \
-    X(NOT_CANONICAL, "not_canonical", "the address's upper bits are not copies of its top bit (4.4.1)") \
+    X(NOT_CANONICAL, "not_canonical",                                                              \
+      "the address's upper bits are not copies of its top bit (4.4.1)")                            \
     X(PTE_ACCESS, "pte_access", "the PTE lies outside RAM (step 2)")                               \
     X(INVALID, "invalid", "V is 0 (step 3)")                                                       \
     X(WRITE_WITHOUT_READ, "write_without_read", "W is 1 and R is 0, a reserved encoding (step 3)") \
-    X(RESERVED_BITS, "reserved_bits", "bits reserved for future or absent extensions are set (step 3)") \
+    X(RESERVED_BITS, "reserved_bits",                                                              \
+      "bits reserved for future or absent extensions are set (step 3)")                            \
     X(POINTER_BITS, "pointer_bits", "a pointer PTE has D, A or U set (step 3)")                    \
     X(NO_LEAF, "no_leaf", "a pointer PTE at the last level (step 4)")                              \
     X(MISALIGNED, "misaligned", "a superpage's low PPN bits are not zero (step 6)")                \
@@ -126,14 +129,15 @@ enum mw_cause {
     X(NOT_USER, "not_user", "U is 0 in user mode (step 5)")                                        \
     X(USER_PAGE, "user_page", "U is 1 in supervisor mode without SUM, or for a fetch (step 5)")    \
     X(ACCESSED_CLEAR, "accessed_clear", "A is 0 and hardware does not set it (step 7, Svade)")     \
-    X(DIRTY_CLEAR, "dirty_clear", "D is 0 for a store and hardware does not set it (step 7, Svade)") \
+    X(DIRTY_CLEAR, "dirty_clear",                                                                  \
+      "D is 0 for a store and hardware does not set it (step 7, Svade)")                           \
     X(PHYSICAL, "physical", "the translated address lies outside RAM (PMA check)")
 
 enum mw_walk_error {
 #define MW_WALK_ENUM(identifier, name, text) MW_WALK_##identifier,
     MW_WALK_ERRORS(MW_WALK_ENUM)
 #undef MW_WALK_ENUM
-    MW_WALK_COUNT
+        MW_WALK_COUNT
 };
 
 /* What the fault handler decided: X(identifier, name, explanation). */
@@ -159,23 +163,23 @@ enum mw_reason {
 #define MW_REASON_ENUM(identifier, name, text) MW_REASON_##identifier,
     MW_REASONS(MW_REASON_ENUM)
 #undef MW_REASON_ENUM
-    MW_REASON_COUNT
+        MW_REASON_COUNT
 };
 
 /* What a frame is used for. */
-#define MW_OWNERS(X)                                                                               \
-    X(FREE, "free")                                                                                \
-    X(TABLE, "table")                                                                              \
-    X(ANONYMOUS, "anonymous")                                                                      \
-    X(CACHE, "cache")                                                                              \
-    X(ZERO, "zero")                                                                                \
+#define MW_OWNERS(X)          \
+    X(FREE, "free")           \
+    X(TABLE, "table")         \
+    X(ANONYMOUS, "anonymous") \
+    X(CACHE, "cache")         \
+    X(ZERO, "zero")           \
     X(USER, "user")
 
 enum mw_owner {
 #define MW_OWNER_ENUM(identifier, name) MW_OWNER_##identifier,
     MW_OWNERS(MW_OWNER_ENUM)
 #undef MW_OWNER_ENUM
-    MW_OWNER_COUNT
+        MW_OWNER_COUNT
 };
 
 /* Bits of the field `flags` of vma_map and fault_vma. mm/vma.h names the same bits VMA_*. */
@@ -187,23 +191,24 @@ enum mw_owner {
 #define MW_VMA_NOHUGEPAGE 0x20u
 
 /* System calls that the simulated kernel knows; events name them by this number. */
-#define MW_CALLS(X)                                                                                \
-    X(mmap) X(munmap) X(mprotect) X(msync) X(brk) X(fork) X(execve) X(exit) X(wait4)               \
-    X(openat) X(close) X(read) X(write) X(pread64) X(pwrite64) X(lseek) X(ftruncate) X(fsync)      \
-    X(dup) X(dup2) X(unlink) X(pipe) X(getpid) X(sync)
+#define MW_CALLS(X)                                                                             \
+    X(mmap)                                                                                     \
+    X(munmap) X(mprotect) X(msync) X(brk) X(fork) X(execve) X(exit) X(wait4) X(openat) X(close) \
+        X(read) X(write) X(pread64) X(pwrite64) X(lseek) X(ftruncate) X(fsync) X(dup) X(dup2)   \
+            X(unlink) X(pipe) X(getpid) X(sync)
 
 enum mw_call {
 #define MW_CALL_ENUM(name) MW_CALL_##name,
     MW_CALLS(MW_CALL_ENUM)
 #undef MW_CALL_ENUM
-    MW_CALL_COUNT
+        MW_CALL_COUNT
 };
 
 /* ---- names (static strings; "?" for a number out of range) ---- */
 const char *mw_event_name(unsigned kind);
 const char *mw_event_fields(unsigned kind); /* the "name:type ..." list of the kind */
 const char *mw_access_name(unsigned access);
-const char *mw_cause_name(unsigned cause);  /* "load page fault" */
+const char *mw_cause_name(unsigned cause); /* "load page fault" */
 const char *mw_walk_error_name(unsigned error);
 const char *mw_walk_error_text(unsigned error);
 const char *mw_reason_name(unsigned reason);

@@ -1,5 +1,6 @@
 /*
- * mapwalk: a simulator of a paged MMU and of mmap semantics. This header includes the whole public face.
+ * mapwalk: a simulator of a paged MMU and of mmap semantics. This header includes the whole public
+ * face.
  */
 #ifndef MAPWALK_MAPWALK_H
 #define MAPWALK_MAPWALK_H

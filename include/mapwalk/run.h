@@ -10,7 +10,13 @@
 extern "C" {
 #endif
 
-enum mw_format { MW_FORMAT_UNKNOWN, MW_FORMAT_SCENARIO, MW_FORMAT_STRACE, MW_FORMAT_LACKEY, MW_FORMAT_COUNT };
+enum mw_format {
+    MW_FORMAT_UNKNOWN,
+    MW_FORMAT_SCENARIO,
+    MW_FORMAT_STRACE,
+    MW_FORMAT_LACKEY,
+    MW_FORMAT_COUNT
+};
 
 const char *mw_format_name(unsigned format); /* "scenario", "strace", "lackey" */
 
@@ -18,9 +24,10 @@ const char *mw_format_name(unsigned format); /* "scenario", "strace", "lackey" *
 enum mw_format mw_format_recognise(const char *bytes, size_t count);
 
 /*
- * Recognises the format of a regular file, so that mw_run_configure can be called before the machine is made. 0 and *out
- * (MW_FORMAT_UNKNOWN when it is none), -errno of open or read (-EISDIR: a directory), or -ESPIPE when the file cannot be
- * looked at without losing bytes: a pipe, a terminal, "-" (see `head` below).
+ * Recognises the format of a regular file, so that mw_run_configure can be called before the
+ * machine is made. 0 and *out (MW_FORMAT_UNKNOWN when it is none), -errno of open or read (-EISDIR:
+ * a directory), or -ESPIPE when the file cannot be looked at without losing bytes: a pipe, a
+ * terminal, "-" (see `head` below).
  */
 int mw_run_peek(const char *file, enum mw_format *out);
 
@@ -29,7 +36,8 @@ struct mw_diagnostic {
     const char *file; /* as given; "-" for standard input */
     uint64_t line;    /* counted from 1; 0: the file as a whole */
     const char *text; /* one line, without newline */
-    bool failure;     /* a failed expectation of a scenario; false: input that could not be understood or replayed */
+    bool failure; /* a failed expectation of a scenario; false: input that could not be understood
+                     or replayed */
 };
 
 typedef void mw_diagnostic_handler(void *context, const struct mw_diagnostic *diagnostic);
@@ -41,9 +49,12 @@ struct mw_run_options {
     mw_diagnostic_handler *diagnose; /* NULL: silent */
     mw_progress_handler *progress;   /* NULL: none */
     void *context;                   /* of both */
-    uint64_t quantum_lines;          /* lines of one process before the next one's turn, with several logs; 0: 4096 */
-    const void *head;                /* bytes that the caller has read from standard input already, to find the format; */
-    size_t head_bytes;               /* "-" begins with them. NULL and 0: none. They must live until mw_run returns */
+    uint64_t quantum_lines; /* lines of one process before the next one's turn, with several logs;
+                               0: 4096 */
+    const void
+        *head; /* bytes that the caller has read from standard input already, to find the format; */
+    size_t head_bytes; /* "-" begins with them. NULL and 0: none. They must live until mw_run
+                          returns */
 };
 
 /* Names of calls that a log held and the simulator skipped. */
@@ -55,37 +66,43 @@ struct mw_skipped_call {
 
 struct mw_run_result {
     uint64_t lines;
-    uint64_t lines_bad;          /* not understood */
-    uint64_t accesses;           /* loads, stores, fetches asked for by the input (a modify counts as load and store) */
+    uint64_t lines_bad; /* not understood */
+    uint64_t accesses; /* loads, stores, fetches asked for by the input (a modify counts as load and
+                          store) */
     uint64_t calls_replayed;
-    uint64_t calls_checked;      /* calls whose recorded or expected result was compared */
+    uint64_t calls_checked; /* calls whose recorded or expected result was compared */
     uint64_t calls_differing;
-    uint64_t addresses_checked;  /* un-hinted mmap results compared with the simulator's own placement */
+    uint64_t
+        addresses_checked; /* un-hinted mmap results compared with the simulator's own placement */
     uint64_t addresses_equal;
-    uint64_t maps_checked;       /* lines of recorded maps compared */
+    uint64_t maps_checked; /* lines of recorded maps compared */
     uint64_t maps_equal;
-    uint64_t expectations;       /* of scenarios: results written after '=' */
+    uint64_t expectations; /* of scenarios: results written after '=' */
     uint64_t expectations_failed;
-    uint64_t signals;            /* accesses that met a signal nobody expected */
-    uint64_t out_of_memory;      /* operations that failed for want of frames, disk blocks or host memory */
-    uint64_t calls_skipped;      /* unknown calls */
-    unsigned skipped_count;      /* entries of skipped[] in use; later names are counted under "other" */
+    uint64_t signals; /* accesses that met a signal nobody expected */
+    uint64_t
+        out_of_memory; /* operations that failed for want of frames, disk blocks or host memory */
+    uint64_t calls_skipped; /* unknown calls */
+    unsigned skipped_count; /* entries of skipped[] in use; later names are counted under "other" */
     struct mw_skipped_call skipped[MW_RUN_SKIPPED];
-    enum mw_format format;       /* of the first file */
+    enum mw_format format; /* of the first file */
 };
 
 /*
- * Runs the files in one machine. One scenario, or any number of logs, each of one process tree ("-": standard input).
- * Logs whose process another log forks begin at that fork; the others begin at once; they take turns.
- * Files of recorded maps ("# PID exec" or "# PID exit", then lines of /proc/PID/maps) may follow strace logs: they make the
- * image at an exec and are compared at an exit. Memory does not grow with the log. What cannot be understood is diagnosed, counted and skipped.
- * 0: ran (look at the result); -errno of a file that could not be opened or read; -ENOEXEC: a format that is not
- * known; -EINVAL: formats mixed; -ENOMEM. *result is filled in any case.
+ * Runs the files in one machine. One scenario, or any number of logs, each of one process tree
+ * ("-": standard input). Logs whose process another log forks begin at that fork; the others begin
+ * at once; they take turns. Files of recorded maps ("# PID exec" or "# PID exit", then lines of
+ * /proc/PID/maps) may follow strace logs: they make the image at an exec and are compared at an
+ * exit. Memory does not grow with the log. What cannot be understood is diagnosed, counted and
+ * skipped. 0: ran (look at the result); -errno of a file that could not be opened or read;
+ * -ENOEXEC: a format that is not known; -EINVAL: formats mixed; -ENOMEM. *result is filled in any
+ * case.
  */
-int mw_run(struct mw_machine *machine, const char *const *files, unsigned count, const struct mw_run_options *options,
-           struct mw_run_result *result);
+int mw_run(struct mw_machine *machine, const char *const *files, unsigned count,
+           const struct mw_run_options *options, struct mw_run_result *result);
 
-/* The config changes that a format needs (strace logs of x86-64: Sv48; lackey: first fit). Call before mw_machine_new. */
+/* The config changes that a format needs (strace logs of x86-64: Sv48; lackey: first fit). Call
+ * before mw_machine_new. */
 void mw_run_configure(enum mw_format format, struct mw_config *config);
 
 #ifdef __cplusplus

@@ -1,9 +1,10 @@
 /*
  * Addresses and page arithmetic.
  *
- * A virtual address is a plain integer, a physical address is a one-member struct: passing one for the
- * other does not compile. Ranges are half-open, [start, end), and page-aligned unless a function says
- * otherwise. The base page is 4 KiB in every RISC-V paging mode (privileged specification, "Sv39").
+ * A virtual address is a plain integer, a physical address is a one-member struct: passing one for
+ * the other does not compile. Ranges are half-open, [start, end), and page-aligned unless a
+ * function says otherwise. The base page is 4 KiB in every RISC-V paging mode (privileged
+ * specification, "Sv39").
  */
 #ifndef MAPWALK_BASE_ADDR_H
 #define MAPWALK_BASE_ADDR_H
@@ -41,7 +42,8 @@ static inline uint64_t page_floor(uint64_t address)
     return address & ~PAGE_MASK;
 }
 
-/* Rounds up to a page; a value in the last page of the address space wraps to 0, as it does in Linux. */
+/* Rounds up to a page; a value in the last page of the address space wraps to 0, as it does in
+ * Linux. */
 static inline uint64_t page_ceil(uint64_t address)
 {
     return (address + PAGE_MASK) & ~PAGE_MASK;

@@ -1,8 +1,8 @@
 /*
  * Failable allocation: all memory of the library (but libext2fs's own) comes from here.
  *
- * A struct alloc belongs to one machine. It counts calls and live blocks, so that a test can make the n-th
- * allocation fail for every n in turn and see that nothing leaks.
+ * A struct alloc belongs to one machine. It counts calls and live blocks, so that a test can make
+ * the n-th allocation fail for every n in turn and see that nothing leaks.
  */
 #ifndef MAPWALK_BASE_ALLOC_H
 #define MAPWALK_BASE_ALLOC_H
@@ -19,7 +19,8 @@ struct alloc {
 /* Zeroed memory, or NULL when the host has none or this call is to fail. The caller owns it. */
 void *alloc_zeroed(struct alloc *a, size_t bytes);
 
-/* Like realloc for a block of this allocator: new bytes are NOT zeroed; on NULL the old block is unchanged. */
+/* Like realloc for a block of this allocator: new bytes are NOT zeroed; on NULL the old block is
+ * unchanged. */
 void *alloc_resize(struct alloc *a, void *block, size_t bytes);
 
 /* Copy of a NUL-terminated string, or NULL. */

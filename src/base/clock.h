@@ -1,6 +1,6 @@
 /*
- * The simulated clock, in nanoseconds since the machine was switched on. It only moves when somebody says
- * what something cost; no host time ever enters.
+ * The simulated clock, in nanoseconds since the machine was switched on. It only moves when
+ * somebody says what something cost; no host time ever enters.
  */
 #ifndef MAPWALK_BASE_CLOCK_H
 #define MAPWALK_BASE_CLOCK_H

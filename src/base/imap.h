@@ -1,16 +1,17 @@
 /*
  * Interval map: disjoint, non-empty, half-open intervals of 64-bit keys, each with a value.
  *
- * A B+tree whose inner nodes keep, for every child, its extent and the largest gap at or below it, so that
- * lookup and gap search both cost O(log n) with few cache misses, from one interval to millions. It is the
- * index under the VMA set, and under whatever else keeps disjoint ranges.
+ * A B+tree whose inner nodes keep, for every child, its extent and the largest gap at or below it,
+ * so that lookup and gap search both cost O(log n) with few cache misses, from one interval to
+ * millions. It is the index under the VMA set, and under whatever else keeps disjoint ranges.
  *
  * Invariants (imap_check proves them):
- *   I-IMAP-1  leaves hold intervals in ascending order, disjoint, start < end, and are linked in that order
- *   I-IMAP-2  every node but the root is at least half full; all leaves are at one depth
+ *   I-IMAP-1  leaves hold intervals in ascending order, disjoint, start < end, and are linked in
+ * that order I-IMAP-2  every node but the root is at least half full; all leaves are at one depth
  *   I-IMAP-3  an inner node's slot has the first start and the last end below that child
- *   I-IMAP-4  a slot's gap is the larger of the distance to the slot before it in its node, and the largest
- *             gap of its child (the distance before the first slot of a node belongs to a slot of the parent)
+ *   I-IMAP-4  a slot's gap is the larger of the distance to the slot before it in its node, and the
+ * largest gap of its child (the distance before the first slot of a node belongs to a slot of the
+ * parent)
  */
 #ifndef MAPWALK_BASE_IMAP_H
 #define MAPWALK_BASE_IMAP_H
@@ -32,7 +33,8 @@ struct imap {
     size_t count;    /* intervals */
 };
 
-/* A found interval. `leaf` and `slot` make imap_next cheap; any insert or erase makes them stale. */
+/* A found interval. `leaf` and `slot` make imap_next cheap; any insert or erase makes them stale.
+ */
 struct imap_entry {
     uint64_t start;
     uint64_t end;
@@ -56,16 +58,18 @@ MUST_CHECK int imap_reserve(struct imap *m, unsigned inserts);
  */
 MUST_CHECK int imap_insert(struct imap *m, uint64_t start, uint64_t end, void *value);
 
-/* Removes the interval that starts at `start`; contract: there is one. Returns its value. Cannot fail. */
+/* Removes the interval that starts at `start`; contract: there is one. Returns its value. Cannot
+ * fail. */
 void *imap_erase(struct imap *m, uint64_t start);
 
 /*
- * Changes the bounds of the interval that starts at `old_start`, in place. Contract: it exists, start < end
- * and the new bounds overlap no neighbour (so the order is unchanged). Cannot fail.
+ * Changes the bounds of the interval that starts at `old_start`, in place. Contract: it exists,
+ * start < end and the new bounds overlap no neighbour (so the order is unchanged). Cannot fail.
  */
 void imap_resize(struct imap *m, uint64_t old_start, uint64_t start, uint64_t end);
 
-/* The first interval with end > key: the one that contains key, else the next above. False: none. */
+/* The first interval with end > key: the one that contains key, else the next above. False: none.
+ */
 bool imap_find(const struct imap *m, uint64_t key, struct imap_entry *out);
 
 /* The last interval with start < key: false when there is none. */
@@ -76,12 +80,14 @@ bool imap_next(const struct imap *m, struct imap_entry *entry);
 bool imap_prev(const struct imap *m, struct imap_entry *entry);
 
 /*
- * Gap search inside [low, high): the highest (lowest) `*start` such that [*start, *start + bytes) lies in
- * [low, high) and overlaps no interval; that is, the highest gap taken at its upper end (the lowest at its
- * lower end). bytes > 0. True when found. O(log n).
+ * Gap search inside [low, high): the highest (lowest) `*start` such that [*start, *start + bytes)
+ * lies in [low, high) and overlaps no interval; that is, the highest gap taken at its upper end
+ * (the lowest at its lower end). bytes > 0. True when found. O(log n).
  */
-bool imap_gap_highest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes, uint64_t *start);
-bool imap_gap_lowest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes, uint64_t *start);
+bool imap_gap_highest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes,
+                      uint64_t *start);
+bool imap_gap_lowest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes,
+                     uint64_t *start);
 
 /* Recomputes I-IMAP-1..4 from scratch. True when they hold. For debug builds and random tests. */
 bool imap_check(const struct imap *m);

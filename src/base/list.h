@@ -1,5 +1,6 @@
 /*
- * Intrusive doubly linked list with a head node. The list owns nothing; a node is on at most one list.
+ * Intrusive doubly linked list with a head node. The list owns nothing; a node is on at most one
+ * list.
  */
 #ifndef MAPWALK_BASE_LIST_H
 #define MAPWALK_BASE_LIST_H
@@ -12,14 +13,15 @@ struct list {
     struct list *prev;
 };
 
-#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define container_of(pointer, type, member) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* The body must not remove `node`; use list_for_each_safe for that. */
-#define list_for_each(node, head)                                                                  \
+#define list_for_each(node, head) \
     for (struct list *node = (head)->next; node != (head); node = node->next)
 
-#define list_for_each_safe(node, next_node, head)                                                  \
-    for (struct list *node = (head)->next, *next_node = node->next; node != (head);                \
+#define list_for_each_safe(node, next_node, head)                                   \
+    for (struct list *node = (head)->next, *next_node = node->next; node != (head); \
          node = next_node, next_node = node->next)
 
 static inline void list_init(struct list *head)

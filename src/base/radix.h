@@ -1,8 +1,9 @@
 /*
  * Radix tree: a sparse array from 64-bit index to non-NULL pointer, with tags.
  *
- * 64-way nodes; each keeps, per tag, a bitmap of the slots below which some entry has the tag, so that
- * "next dirty page" costs O(height) and "is anything dirty" one load. It is the index of a file map.
+ * 64-way nodes; each keeps, per tag, a bitmap of the slots below which some entry has the tag, so
+ * that "next dirty page" costs O(height) and "is anything dirty" one load. It is the index of a
+ * file map.
  *
  * Invariants (radix_check proves them):
  *   I-RADIX-1  a slot is non-NULL exactly when something is stored below it; no node is empty
@@ -37,7 +38,8 @@ void radix_destroy(struct radix *r);
 /* The value at index, or NULL. */
 void *radix_get(const struct radix *r, uint64_t index);
 
-/* Stores value (not NULL) at an index that is empty (contract). 0, or -ENOMEM with the tree as it was. */
+/* Stores value (not NULL) at an index that is empty (contract). 0, or -ENOMEM with the tree as it
+ * was. */
 MUST_CHECK int radix_insert(struct radix *r, uint64_t index, void *value);
 
 /* Removes and returns the value at index with its tags; NULL when there is none. */

@@ -1,8 +1,8 @@
 /*
  * A growable text, and number parsing that reports instead of guessing.
  *
- * struct text remembers a failed allocation: appending goes on doing nothing, and text_failed tells at the
- * end, so that writers of long texts check once.
+ * struct text remembers a failed allocation: appending goes on doing nothing, and text_failed tells
+ * at the end, so that writers of long texts check once.
  */
 #ifndef MAPWALK_BASE_TEXT_H
 #define MAPWALK_BASE_TEXT_H
@@ -30,8 +30,8 @@ bool text_failed(const struct text *t);
 const char *text_string(const struct text *t); /* "" when nothing was appended */
 
 /*
- * Parses a whole unsigned number in C notation (0x, 0, decimal), optionally with one binary suffix K, M, G
- * or T ("64M"). True when all of `text` was consumed and nothing overflowed.
+ * Parses a whole unsigned number in C notation (0x, 0, decimal), optionally with one binary suffix
+ * K, M, G or T ("64M"). True when all of `text` was consumed and nothing overflowed.
  */
 bool text_parse_u64(const char *text, uint64_t *value);
 

@@ -1,11 +1,12 @@
 /*
  * Emitting events: the bus of one machine and its passive sinks.
  *
- * Layer 2; knows only base and the public schema. Whoever emits asks event_wanted first: one predictable
- * branch on a mask when nobody listens. Sinks receive values and cannot call back.
+ * Layer 2; knows only base and the public schema. Whoever emits asks event_wanted first: one
+ * predictable branch on a mask when nobody listens. Sinks receive values and cannot call back.
  *
  *   I-EVENT-1  `wanted` is the union of the sinks' masks and the ring's
- *   I-EVENT-2  listening changes nothing: the machine's state hash is the same with and without sinks
+ *   I-EVENT-2  listening changes nothing: the machine's state hash is the same with and without
+ * sinks
  */
 #ifndef MAPWALK_EVENT_EVENT_H
 #define MAPWALK_EVENT_EVENT_H
@@ -42,7 +43,8 @@ struct event_bus {
 /* A silent bus. `clock` outlives it. */
 void event_bus_init(struct event_bus *bus, const struct clock *clock);
 
-/* Adds a sink for the kinds in mask; -ENOSPC when EVENT_SINKS are there, -EEXIST for the same handler and context. */
+/* Adds a sink for the kinds in mask; -ENOSPC when EVENT_SINKS are there, -EEXIST for the same
+ * handler and context. */
 MUST_CHECK int event_subscribe(struct event_bus *bus, mw_event_mask mask, mw_event_handler *handler,
                                void *context);
 
@@ -57,18 +59,21 @@ static inline bool event_wanted(const struct event_bus *bus, enum mw_event_kind 
     return __builtin_expect((bus->wanted & MW_EVENT_BIT(kind)) != 0, 0);
 }
 
-/* Stamps op, time, pid and hart on the event and hands it to ring and sinks. Use through event_emit. */
-void event_deliver(struct event_bus *bus, enum mw_event_kind kind, const uint64_t arg[MW_EVENT_ARGS]);
+/* Stamps op, time, pid and hart on the event and hands it to ring and sinks. Use through
+ * event_emit. */
+void event_deliver(struct event_bus *bus, enum mw_event_kind kind,
+                   const uint64_t arg[MW_EVENT_ARGS]);
 
 /* event_emit(bus, MW_EVENT_..., arg0, arg1, ...): at most MW_EVENT_ARGS values; the rest are 0. */
-#define event_emit(bus, kind, ...)                                                                 \
-    do {                                                                                           \
-        if (event_wanted((bus), (kind)))                                                           \
-            event_deliver((bus), (kind), (const uint64_t[MW_EVENT_ARGS]){__VA_ARGS__});            \
+#define event_emit(bus, kind, ...)                                                      \
+    do {                                                                                \
+        if (event_wanted((bus), (kind)))                                                \
+            event_deliver((bus), (kind), (const uint64_t[MW_EVENT_ARGS]){__VA_ARGS__}); \
     } while (0)
 
-/* Begins an operation (a TLB miss, a call): the events until event_op_end share its id. No nesting: if one is
- * under way it is kept, and the matching end is the outer one's. Returns true when this call began it. */
+/* Begins an operation (a TLB miss, a call): the events until event_op_end share its id. No nesting:
+ * if one is under way it is kept, and the matching end is the outer one's. Returns true when this
+ * call began it. */
 static inline bool event_op_begin(struct event_bus *bus)
 {
     if (bus->op != 0)
@@ -85,9 +90,10 @@ static inline void event_op_end(struct event_bus *bus, bool began)
 }
 
 /* Like contract, and prints the ring before it aborts. */
-#define contract_on(bus, condition)                                                                \
-    ((condition) ? (void)0                                                                         \
-                 : (event_ring_print(bus), contract_fail(__FILE__, __LINE__, __func__, #condition)))
+#define contract_on(bus, condition) \
+    ((condition)                    \
+         ? (void)0                  \
+         : (event_ring_print(bus), contract_fail(__FILE__, __LINE__, __func__, #condition)))
 
 /* Writes the ring, oldest first, one line an event, to standard error. */
 void event_ring_print(const struct event_bus *bus);

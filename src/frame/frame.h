@@ -8,10 +8,11 @@
  * `fresh`. The host gives untouched memory as zeros, so a fresh frame needs no zeroing; a recycled
  * one remembers whether it may hold data.
  *
- *   I-FRAME-1  a frame is free exactly when refs is 0, and free exactly when it is on the free
- * stack or not below fresh I-FRAME-2  used + free == total; by_owner sums to used I-FRAME-3  a
- * frame whose `zero` is set reads as zeros I-FRAME-4  a frame is freed only after no TLB can name
- * it (the batch in pt sees to it)
+ *   I-FRAME-1  a frame is free exactly when refs is 0, and exactly when it is on the free stack or
+ *              not below fresh
+ *   I-FRAME-2  used + free == total; by_owner sums to used
+ *   I-FRAME-3  a frame whose `zero` is set reads as zeros
+ *   I-FRAME-4  a frame is freed only after no TLB can name it (the batch in pt sees to it)
  */
 #ifndef MAPWALK_FRAME_FRAME_H
 #define MAPWALK_FRAME_FRAME_H

@@ -5,8 +5,8 @@
  * neither TLB nor who asks. The internal error becomes an architectural cause in one function,
  * walk_cause.
  *
- *   I-WALK-1  a walk writes nothing but A and D of the leaf it returns, and those only with
- * hardware_ad I-WALK-2  a failed walk writes nothing
+ *   I-WALK-1  a walk writes only A and D of the leaf it returns, and those only with hardware_ad
+ *   I-WALK-2  a failed walk writes nothing
  */
 #ifndef MAPWALK_HW_WALK_H
 #define MAPWALK_HW_WALK_H

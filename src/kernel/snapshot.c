@@ -1,6 +1,6 @@
 /*
- * Looking at a machine: counters, areas, page tables, hash, checkers, listeners, and the switches
- * for tests. Layer 7.
+ * Looking at a machine: counters, areas, page tables, hash, listeners, and the switches for tests.
+ * Layer 7. The checkers are in machine_check.c.
  */
 #include <mapwalk/mapwalk.h>
 #include <stdio.h>

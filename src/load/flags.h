@@ -17,14 +17,15 @@
     X(AT_FDCWD)                                                                                               \
     X(AT_REMOVEDIR)                                                                                           \
     X(AT_SYMLINK_FOLLOW)                                                                                      \
-    X(AT_SYMLINK_NOFOLLOW) X(BUS_ADRALN) X(BUS_ADRERR) X(BUS_OBJERR) X(CLONE_CHILD_CLEARTID) X(               \
-        CLONE_CHILD_SETTID) X(CLONE_DETACHED) X(CLONE_FILES) X(CLONE_FS) X(CLONE_IO)                          \
-        X(CLONE_NEWCGROUP) X(CLONE_NEWIPC) X(CLONE_NEWNET) X(CLONE_NEWNS) X(CLONE_NEWPID) X(                  \
-            CLONE_NEWUSER) X(CLONE_NEWUTS) X(CLONE_PARENT) X(CLONE_PARENT_SETTID) X(CLONE_PTRACE)             \
-            X(CLONE_SETTLS) X(CLONE_SIGHAND) X(CLONE_SYSVSEM) X(CLONE_THREAD) X(CLONE_UNTRACED) X(            \
-                CLONE_VFORK) X(CLONE_VM) X(FD_CLOEXEC) X(F_DUPFD) X(F_DUPFD_CLOEXEC) X(F_GETFD)               \
-                X(F_GETFL) X(F_SETFD) X(F_SETFL) X(MADV_COLD) X(MADV_DODUMP) X(MADV_DOFORK) X(                \
-                    MADV_DONTDUMP) X(MADV_DONTFORK) X(MADV_DONTNEED) X(MADV_FREE) X(MADV_HUGEPAGE)            \
+    X(AT_SYMLINK_NOFOLLOW)                                                                                    \
+    X(BUS_ADRALN) X(BUS_ADRERR) X(BUS_OBJERR) X(CLONE_CHILD_CLEARTID) X(CLONE_CHILD_SETTID) X(                \
+        CLONE_DETACHED) X(CLONE_FILES) X(CLONE_FS) X(CLONE_IO) X(CLONE_NEWCGROUP) X(CLONE_NEWIPC)             \
+        X(CLONE_NEWNET) X(CLONE_NEWNS) X(CLONE_NEWPID) X(CLONE_NEWUSER) X(CLONE_NEWUTS) X(                    \
+            CLONE_PARENT) X(CLONE_PARENT_SETTID) X(CLONE_PTRACE) X(CLONE_SETTLS) X(CLONE_SIGHAND)             \
+            X(CLONE_SYSVSEM) X(CLONE_THREAD) X(CLONE_UNTRACED) X(CLONE_VFORK) X(CLONE_VM) X(                  \
+                FD_CLOEXEC) X(F_DUPFD) X(F_DUPFD_CLOEXEC) X(F_GETFD) X(F_GETFL) X(F_SETFD)                    \
+                X(F_SETFL) X(MADV_COLD) X(MADV_DODUMP) X(MADV_DOFORK) X(MADV_DONTDUMP) X(                     \
+                    MADV_DONTFORK) X(MADV_DONTNEED) X(MADV_FREE) X(MADV_HUGEPAGE)                             \
                     X(MADV_KEEPONFORK) X(MADV_MERGEABLE) X(MADV_NOHUGEPAGE) X(MADV_NORMAL) X(                 \
                         MADV_PAGEOUT) X(MADV_POPULATE_READ) X(MADV_POPULATE_WRITE) X(MADV_RANDOM)             \
                         X(MADV_REMOVE) X(MADV_SEQUENTIAL) X(MADV_UNMERGEABLE) X(MADV_WILLNEED) X(             \

@@ -5,7 +5,8 @@
  * no look at the buffer's end inside a line, or single lines. Knows nothing of what stands in them.
  *
  *   I-READER-1  begin <= lines_end <= end <= capacity; [begin, lines_end) is empty or ends in a
- * newline I-READER-2  READER_PADDING zero bytes follow `end`: a parser may look that far ahead
+ *               newline
+ *   I-READER-2  READER_PADDING zero bytes follow `end`: a parser may look that far ahead
  */
 #ifndef MAPWALK_LOAD_READER_H
 #define MAPWALK_LOAD_READER_H

@@ -8,7 +8,7 @@
  * with it, and then the record's is taken, so that later lines of the log make sense. Knows nothing
  * of the logs' text.
  *
- *   I-REPLAY-1  a descriptor of `fds` is a FILE exactly when it is open in the machine's process,
+ *   I-REPLAY-1  a descriptor of `fds` is a FILE exactly when the machine's process has it open
  * too I-REPLAY-2  a process that is not `ended` is live in the machine
  */
 #ifndef MAPWALK_LOAD_REPLAY_H

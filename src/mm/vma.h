@@ -6,9 +6,8 @@
  * decides.
  *
  *   I-VMA-1  areas are disjoint, non-empty, page-aligned; the index and the areas' own bounds agree
- *   I-VMA-2  no two neighbours could be merged (vma_mergeable) - operations merge what they made
- * mergeable I-VMA-3  an area of a file holds one reference of it and is linked in the file map's
- * mappers
+ *   I-VMA-2  no two neighbours could be merged (vma_mergeable): operations merge what they made so
+ *   I-VMA-3  an area of a file holds one reference of it and is linked in the file map's mappers
  */
 #ifndef MAPWALK_MM_VMA_H
 #define MAPWALK_MM_VMA_H

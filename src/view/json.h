@@ -7,8 +7,8 @@
  * addresses or page-table entries are written as "0x..." strings, since readers of JSON commonly
  * keep numbers as doubles, which hold 53 bits; counts are numbers.
  *
- *   I-JSON-1  what was written is a prefix of a valid JSON text; after json_finish it is a whole
- * one I-JSON-2  strings are valid UTF-8, whatever bytes they were made from
+ *   I-JSON-1  what was written is a prefix of a valid JSON text; after json_finish, a whole one
+ *   I-JSON-2  strings are valid UTF-8, whatever bytes they were made from
  */
 #ifndef MAPWALK_VIEW_JSON_H
 #define MAPWALK_VIEW_JSON_H

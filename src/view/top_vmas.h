@@ -12,7 +12,7 @@
  *
  *   I-TOP-1  the areas of a process are disjoint; each has met at least one FAULT_VMA
  *   I-TOP-2  `ended` is sorted by top_vmas_before and has no area that could not be among the first
- * TOP_VMAS
+ *            TOP_VMAS
  */
 #ifndef MAPWALK_VIEW_TOP_VMAS_H
 #define MAPWALK_VIEW_TOP_VMAS_H
