@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_NS                                                                               \
+#define ROUND_NS \
     50000000u /* a round of one loop: long against timer and scheduler noise, short enough for \
                  many */
 

@@ -7,7 +7,8 @@
  * rounds, and the figure is the median of the rounds' ratios.
  *
  *   I-BENCH-1  the number of operations of either loop is chosen once, for about 50 ms a round, and
- * then stays I-BENCH-2  a missed target changes no exit code: timing on a loaded host is no verdict
+ *              then stays
+ *   I-BENCH-2  a missed target changes no exit code: timing on a loaded host is no verdict
  */
 #ifndef MAPWALK_BENCH_HARNESS_H
 #define MAPWALK_BENCH_HARNESS_H

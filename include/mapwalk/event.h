@@ -191,11 +191,12 @@ enum mw_owner {
 #define MW_VMA_NOHUGEPAGE 0x20u
 
 /* System calls that the simulated kernel knows; events name them by this number. */
-#define MW_CALLS(X)                                                                             \
-    X(mmap)                                                                                     \
-    X(munmap) X(mprotect) X(msync) X(brk) X(fork) X(execve) X(exit) X(wait4) X(openat) X(close) \
-        X(read) X(write) X(pread64) X(pwrite64) X(lseek) X(ftruncate) X(fsync) X(dup) X(dup2)   \
-            X(unlink) X(pipe) X(getpid) X(sync)
+/* clang-format off */
+#define MW_CALLS(X) \
+    X(mmap) X(munmap) X(mprotect) X(msync) X(brk) X(fork) X(execve) X(exit) X(wait4) X(openat) \
+    X(close) X(read) X(write) X(pread64) X(pwrite64) X(lseek) X(ftruncate) X(fsync) X(dup) \
+    X(dup2) X(unlink) X(pipe) X(getpid) X(sync)
+/* clang-format on */
 
 enum mw_call {
 #define MW_CALL_ENUM(name) MW_CALL_##name,

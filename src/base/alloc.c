@@ -6,7 +6,7 @@
  * Invariants:
  *   I-ALLOC-1  live_blocks is the number of blocks given out and not yet released
  *   I-ALLOC-2  every request is counted in calls, also one that fails, so that fail_at names each
- * in turn
+ *              in turn
  */
 #include "base/alloc.h"
 

@@ -6,12 +6,12 @@
  * millions. It is the index under the VMA set, and under whatever else keeps disjoint ranges.
  *
  * Invariants (imap_check proves them):
- *   I-IMAP-1  leaves hold intervals in ascending order, disjoint, start < end, and are linked in
- * that order I-IMAP-2  every node but the root is at least half full; all leaves are at one depth
+ *   I-IMAP-1  leaves hold intervals in ascending order, disjoint, start < end, linked in that order
+ *   I-IMAP-2  every node but the root is at least half full; all leaves are at one depth
  *   I-IMAP-3  an inner node's slot has the first start and the last end below that child
  *   I-IMAP-4  a slot's gap is the larger of the distance to the slot before it in its node, and the
- * largest gap of its child (the distance before the first slot of a node belongs to a slot of the
- * parent)
+ *             largest gap of its child (the distance before the first slot of a node belongs to a
+ *             slot of the parent)
  */
 #ifndef MAPWALK_BASE_IMAP_H
 #define MAPWALK_BASE_IMAP_H

@@ -8,7 +8,7 @@
  * Invariants:
  *   I-TEXT-1  bytes is NULL and capacity 0, or bytes[length] is NUL and length < capacity
  *   I-TEXT-2  once failed, nothing is appended until text_clear: the text is a prefix of what was
- * meant
+ *             meant
  */
 #include "base/text.h"
 

@@ -6,7 +6,7 @@
  *
  *   I-EVENT-1  `wanted` is the union of the sinks' masks and the ring's
  *   I-EVENT-2  listening changes nothing: the machine's state hash is the same with and without
- * sinks
+ *              sinks
  */
 #ifndef MAPWALK_EVENT_EVENT_H
 #define MAPWALK_EVENT_EVENT_H

@@ -18,8 +18,8 @@
  * until it is known).
  *
  *   I-VIO-1  a block is in at most one line; `lines` and `dirty` count all and dirty ones
- *   I-VIO-2  during an operation no line goes to the device, and every line that it changed
- *            keeps what was there before
+ *   I-VIO-2  during an operation no line goes to the device, and every line that it changed keeps
+ *            what was there before
  *   I-VIO-3  a block that holds file data has no line (volume_io_forget when it becomes data)
  *   I-VIO-4  `unflushed` is set while the device was written and not flushed since
  */

@@ -6,8 +6,8 @@
  * (scenario, log, C program).
  *
  *   I-KERNEL-1  machine.current, when set, is the process whose page tables hart 0's satp names
- *   I-KERNEL-2  an open file has a reference for each descriptor and each area that holds it, no
- * more I-KERNEL-3  an ended process holds nothing but its pid, parent and status until it is reaped
+ *   I-KERNEL-2  an open file has one reference for each descriptor and each area that holds it
+ *   I-KERNEL-3  an ended process holds nothing but its pid, parent and status until it is reaped
  *   I-KERNEL-4  the references of all frames are as many as present leaves, tables and cached
  *               pages, and one for the zero frame
  */

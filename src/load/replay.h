@@ -9,7 +9,7 @@
  * of the logs' text.
  *
  *   I-REPLAY-1  a descriptor of `fds` is a FILE exactly when the machine's process has it open
- * too I-REPLAY-2  a process that is not `ended` is live in the machine
+ *   I-REPLAY-2  a process that is not `ended` is live in the machine
  */
 #ifndef MAPWALK_LOAD_REPLAY_H
 #define MAPWALK_LOAD_REPLAY_H

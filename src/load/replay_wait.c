@@ -6,7 +6,7 @@
  */
 #include "load/replay.h"
 
-#define REPLAY_KEPT                                                                             \
+#define REPLAY_KEPT \
     64 /* emptied processes: enough for any shell's pipeline, few enough for a log of a million \
           forks */
 

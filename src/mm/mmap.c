@@ -270,26 +270,46 @@ static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct
 /* PROT_SEM of the kernel's interface, which glibc does not name: accepted, without effect. */
 #define MM_PROT_SEM 0x8
 
+/*
+ * Where the change begins. With PROT_GROWSDOWN that is the bottom of the stack that the range
+ * touches first; no area here grows up.
+ */
+static int mm_protect_start(const struct mm *mm, struct range *r, int grows)
+{
+    const struct vma *v = vma_set_find_above(&mm->vmas, r->start);
+
+    if (v == NULL || v->start >= r->end)
+        return -ENOMEM;
+    if (grows == PROT_GROWSDOWN) {
+        r->start = v->start;
+        return v->flags & VMA_GROWSDOWN ? 0 : -EINVAL;
+    }
+    if (v->start > r->start)
+        return -ENOMEM;
+    return grows == 0 ? 0 : -EINVAL;
+}
+
 /* mprotect(2). */
 int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot)
 {
+    const int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+    struct range r = {start, start + page_ceil(bytes)};
     struct tlb_batch batch;
-    uint64_t rounded = page_ceil(bytes);
     int err;
 
-    if (!page_aligned(start))
+    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || !page_aligned(start))
         return -EINVAL;
     if (bytes == 0)
         return 0;
-    if (rounded == 0 || start + rounded <= start)
+    if (r.end <= r.start)
         return -ENOMEM;
-    if (prot & ~(MM_PROT_BITS | MM_PROT_SEM))
+    if (prot & ~(MM_PROT_BITS | MM_PROT_SEM | grows))
         return -EINVAL;
-    if (vma_set_find(&mm->vmas, start) == NULL)
-        return -ENOMEM;
-    prot &= MM_PROT_BITS;
+    err = mm_protect_start(mm, &r, grows);
+    if (err != 0)
+        return err;
     tlb_batch_begin(&batch, &mm->pt);
-    err = mm_protect_range(mm, (struct range){start, start + rounded}, (uint32_t)prot, &batch);
+    err = mm_protect_range(mm, r, (uint32_t)prot & MM_PROT_BITS, &batch);
     tlb_batch_finish(&batch);
     return err;
 }

@@ -7,7 +7,7 @@
  * made from it, so that a new kind needs no code in either.
  *
  *   I-FIELD-1  every type that the schema uses is known here (contract in event_field_next; a test
- * walks all kinds)
+ *              walks all kinds)
  */
 #ifndef MAPWALK_VIEW_EVENT_FIELD_H
 #define MAPWALK_VIEW_EVENT_FIELD_H

@@ -275,6 +275,29 @@ START_TEST(a_child_has_a_stack_of_its_own)
 }
 END_TEST
 
+START_TEST(mprotect_may_reach_down_to_the_bottom_of_a_stack)
+{
+    struct world w = world_open();
+    const int down = PROT_GROWSDOWN;
+
+    world_map_at(&w, BASE, 4 * PAGE, RW, MAP_PRIVATE | MAP_GROWSDOWN);
+    world_map_at(&w, BASE + 4 * PAGE, PAGE, RW, MAP_PRIVATE);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE + 2 * PAGE, PAGE, PROT_READ | down), 0);
+    ck_assert_uint_eq(world_vma(&w, BASE).end, BASE + 3 * PAGE);
+    ck_assert_int_eq(world_vma(&w, BASE).prot, PROT_READ);
+    ck_assert_int_eq(world_vma(&w, BASE + 3 * PAGE).prot, RW);
+    /* A range that begins below the stack touches it. */
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE - 3 * PAGE, 4 * PAGE, RW | down), 0);
+    ck_assert_uint_eq(world_vma(&w, BASE).end, BASE + PAGE);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE - 3 * PAGE, PAGE, RW | down), -ENOMEM);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE + 4 * PAGE, PAGE, RW | down), -EINVAL);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE, PAGE, RW | PROT_GROWSUP), -EINVAL);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE, 0, down | PROT_GROWSUP), -EINVAL);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, BASE, 0, down), 0);
+    world_close(&w);
+}
+END_TEST
+
 /* ---- implicit memory: what a log does not say ---- */
 
 START_TEST(implicit_memory_appears_where_it_is_touched)
@@ -331,6 +354,7 @@ int main(void)
         a_stack_does_not_grow_below_the_lowest_address,
         an_ordinary_mapping_does_not_grow,
         a_child_has_a_stack_of_its_own,
+        mprotect_may_reach_down_to_the_bottom_of_a_stack,
         implicit_memory_appears_where_it_is_touched,
         implicit_mappings_fill_only_the_holes,
     };

@@ -1,0 +1,4 @@
+/*
+ *   I-BASE-1  one is one
+ */
+bool base_check(void);
