@@ -21,8 +21,10 @@ struct replay_state {
     char path[64];
 };
 
-/* Seven fetches in a row, then two loads and a store: addresses wander over 16 pages of code, 64 of
- * heap, 4 of stack. */
+/*
+ * Seven fetches in a row, then two loads and a store: addresses wander over 16 pages of code, 64 of
+ * heap, 4 of stack.
+ */
 static void write_line(FILE *out, uint64_t line, uint64_t *random)
 {
     uint64_t step = line % 10;

@@ -60,13 +60,17 @@ bench_register bench_replay_register;
 
 void bench_list_add(struct bench_list *list, const struct bench *bench);
 
-/* Warms up, chooses the number of operations, runs `rounds` rounds. Pre: 1 <= rounds <=
- * BENCH_ROUNDS_MAX. */
+/*
+ * Warms up, chooses the number of operations, runs `rounds` rounds. Pre: 1 <= rounds <=
+ * BENCH_ROUNDS_MAX.
+ */
 #define BENCH_ROUNDS_MAX 1000
 struct bench_figure bench_measure(const struct bench *bench, unsigned rounds);
 
-/* Ends the program with a message unless the condition holds: a benchmark that does not do its work
- * has no figure. */
+/*
+ * Ends the program with a message unless the condition holds: a benchmark that does not do its work
+ * has no figure.
+ */
 void bench_must(bool condition, const char *what);
 
 /* Monotonic host time in nanoseconds. */
@@ -84,8 +88,10 @@ static inline void bench_use(uint64_t value)
     __asm__ volatile("" : : "r"(value));
 }
 
-/* The next value of a cheap pseudo-random sequence, for benchmarks whose order must not be
- * predictable. */
+/*
+ * The next value of a cheap pseudo-random sequence, for benchmarks whose order must not be
+ * predictable.
+ */
 static inline uint64_t bench_random(uint64_t *state)
 {
     *state ^= *state << 13;

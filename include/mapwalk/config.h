@@ -12,8 +12,10 @@
 extern "C" {
 #endif
 
-/* Paging modes (satp.MODE; privileged specification, "Supervisor Address Translation and
- * Protection"). */
+/*
+ * Paging modes (satp.MODE; privileged specification, "Supervisor Address Translation and
+ * Protection").
+ */
 enum mw_mode { MW_MODE_BARE, MW_MODE_SV39, MW_MODE_SV48, MW_MODE_SV57, MW_MODE_COUNT };
 
 /* Where an un-hinted mmap lands. */

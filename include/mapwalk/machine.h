@@ -37,13 +37,16 @@ struct mw_signal {
  */
 int mw_machine_new(const struct mw_config *config, struct mw_machine **out);
 
-/* Ends all processes, writes back, switches off. NULL is allowed. 0, or the first write-back error;
- * freed in any case. */
+/*
+ * Ends all processes, writes back, switches off. NULL is allowed. 0, or the first write-back error;
+ * freed in any case.
+ */
 int mw_machine_free(struct mw_machine *machine);
 
 /* ---- processes ---- */
 
-/* A new process with an empty address space. Its pid (1, 2, ...), or -ENOMEM, -EAGAIN (too many).
+/*
+ * A new process with an empty address space. Its pid (1, 2, ...), or -ENOMEM, -EAGAIN (too many). /
  */
 int mw_spawn(struct mw_machine *machine);
 /* The same with a pid of the caller's choice (> 0). -EEXIST: it is in use. */
@@ -56,12 +59,16 @@ int mw_exec(struct mw_machine *machine,
             int pid); /* an empty image: the address space begins anew */
 int mw_exit(struct mw_machine *machine, int pid, int status);
 
-/* Reaps an ended child (child_pid -1: any). Its pid and *status, -ECHILD, or -EAGAIN while none has
- * ended. */
+/*
+ * Reaps an ended child (child_pid -1: any). Its pid and *status, -ECHILD, or -EAGAIN while none has
+ * ended.
+ */
 int mw_wait(struct mw_machine *machine, int pid, int child_pid, int *status);
 
-/* Calls and accesses of this process that meet no VMA map one ("implicit"), as replays of logs
- * need. */
+/*
+ * Calls and accesses of this process that meet no VMA map one ("implicit"), as replays of logs
+ * need.
+ */
 int mw_set_implicit(struct mw_machine *machine, int pid, bool on);
 
 /* ---- memory ---- */
@@ -73,8 +80,10 @@ int mw_mprotect(struct mw_machine *machine, int pid, uint64_t addr, uint64_t byt
 int mw_msync(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, int flags);
 int64_t mw_brk(struct mw_machine *machine, int pid, uint64_t addr);
 
-/* Says where the heap begins and ends now (a log tells by its first brk). Pre: the heap is empty.
- * -EBUSY: it is not. */
+/*
+ * Says where the heap begins and ends now (a log tells by its first brk). Pre: the heap is empty.
+ * -EBUSY: it is not.
+ */
 int mw_set_brk(struct mw_machine *machine, int pid, uint64_t start);
 
 /* Maps what is not mapped yet in [addr, addr + bytes), as `implicit`. */
@@ -92,21 +101,27 @@ int mw_store(struct mw_machine *machine, int pid, uint64_t va, const void *in, s
 int mw_fetch(struct mw_machine *machine, int pid, uint64_t va, void *out, size_t bytes,
              struct mw_signal *signal);
 
-/* Translates and faults like an access, but moves no byte: for logs that do not say what was
- * stored. */
+/*
+ * Translates and faults like an access, but moves no byte: for logs that do not say what was
+ * stored.
+ */
 int mw_touch(struct mw_machine *machine, int pid, uint64_t va, size_t bytes, enum mw_access access,
              struct mw_signal *signal);
 
 /* ---- files: absolute paths on the machine's volume ---- */
 
-/* flags are the host's O_*; parents: creates missing directories with O_CREAT. The lowest free
- * descriptor. */
+/*
+ * flags are the host's O_*; parents: creates missing directories with O_CREAT. The lowest free
+ * descriptor.
+ */
 int mw_open(struct mw_machine *machine, int pid, const char *path, int flags);
 int mw_close(struct mw_machine *machine, int pid, int fd);
 int mw_dup(struct mw_machine *machine, int pid, int fd);
 int mw_dup2(struct mw_machine *machine, int pid, int fd, int new_fd);
-/* Data comes from and goes to user memory at va, page by page, with faults; a bad page ends the
- * transfer before it. */
+/*
+ * Data comes from and goes to user memory at va, page by page, with faults; a bad page ends the
+ * transfer before it.
+ */
 int64_t mw_read(struct mw_machine *machine, int pid, int fd, uint64_t va, uint64_t bytes);
 int64_t mw_write(struct mw_machine *machine, int pid, int fd, uint64_t va, uint64_t bytes);
 int64_t mw_pread(struct mw_machine *machine, int pid, int fd, uint64_t va, uint64_t bytes,
@@ -119,8 +134,10 @@ int mw_fsync(struct mw_machine *machine, int pid, int fd);
 int mw_unlink(struct mw_machine *machine, int pid, const char *path);
 int mw_sync(struct mw_machine *machine);
 
-/* The machine's own hand on files, without a process: whole contents in and out. -ENOENT, -ENOSPC,
- * ... */
+/*
+ * The machine's own hand on files, without a process: whole contents in and out. -ENOENT, -ENOSPC,
+ * ...
+ */
 int mw_file_put(struct mw_machine *machine, const char *path, const void *bytes, size_t count);
 /* Bytes copied, at most `count`, from `offset`. */
 int64_t mw_file_get(struct mw_machine *machine, const char *path, uint64_t offset, void *out,
@@ -150,8 +167,10 @@ struct mw_vma {
     char name[256];     /* path of a file, "[heap]", "[stack]" or "" */
 };
 
-/* The first VMA of the process that ends above va: 0 and *out; -ENOENT: none. To walk all: va = 0,
- * then out->end. */
+/*
+ * The first VMA of the process that ends above va: 0 and *out; -ENOENT: none. To walk all: va = 0,
+ * then out->end.
+ */
 int mw_vma_next(struct mw_machine *machine, int pid, uint64_t va, struct mw_vma *out);
 
 /* What the page tables say of va: the PTE (0: none). -ESRCH. */
@@ -160,27 +179,35 @@ int mw_pte(struct mw_machine *machine, int pid, uint64_t va, uint64_t *pte);
 /* Pids of live processes, ascending: the first above `pid`; 0: no more. */
 int mw_process_next(struct mw_machine *machine, int pid);
 
-/* A hash of everything observable: areas, page tables' rights, bytes of pages and files, processes.
+/*
+ * A hash of everything observable: areas, page tables' rights, bytes of pages and files, processes.
+ * /
  */
 uint64_t mw_state_hash(struct mw_machine *machine);
 
 /* Runs all checkers: true when every invariant holds. */
 bool mw_check(struct mw_machine *machine);
 
-/* The name (path) under which an inode was last opened; "" when unknown. Valid until the next call
- * that opens a file. */
+/*
+ * The name (path) under which an inode was last opened; "" when unknown. Valid until the next call
+ * that opens a file.
+ */
 const char *mw_inode_path(struct mw_machine *machine, uint32_t inode);
 
-/* Adds / removes a listener for the kinds in mask (8 at most: -ENOSPC). It must not call the
- * machine, mw_inode_path excepted. */
+/*
+ * Adds / removes a listener for the kinds in mask (8 at most: -ENOSPC). It must not call the
+ * machine, mw_inode_path excepted.
+ */
 int mw_subscribe(struct mw_machine *machine, mw_event_mask mask, mw_event_handler *handler,
                  void *context);
 void mw_unsubscribe(struct mw_machine *machine, mw_event_handler *handler, void *context);
 
 /* Makes the n-th allocation of the library from now on fail (0: none): for tests. */
 void mw_fail_allocation(struct mw_machine *machine, uint64_t n);
-/* Makes the n-th device read, write and flush from now on fail with EIO (0: none); sticky: all
- * after it too. */
+/*
+ * Makes the n-th device read, write and flush from now on fail with EIO (0: none); sticky: all
+ * after it too.
+ */
 void mw_fail_device(struct mw_machine *machine, uint64_t read_n, uint64_t write_n, uint64_t flush_n,
                     bool sticky);
 

@@ -101,8 +101,10 @@ struct mw_run_result {
 int mw_run(struct mw_machine *machine, const char *const *files, unsigned count,
            const struct mw_run_options *options, struct mw_run_result *result);
 
-/* The config changes that a format needs (strace logs of x86-64: Sv48; lackey: first fit). Call
- * before mw_machine_new. */
+/*
+ * The config changes that a format needs (strace logs of x86-64: Sv48; lackey: first fit). Call
+ * before mw_machine_new.
+ */
 void mw_run_configure(enum mw_format format, struct mw_config *config);
 
 #ifdef __cplusplus

@@ -42,8 +42,10 @@ static inline uint64_t page_floor(uint64_t address)
     return address & ~PAGE_MASK;
 }
 
-/* Rounds up to a page; a value in the last page of the address space wraps to 0, as it does in
- * Linux. */
+/*
+ * Rounds up to a page; a value in the last page of the address space wraps to 0, as it does in
+ * Linux.
+ */
 static inline uint64_t page_ceil(uint64_t address)
 {
     return (address + PAGE_MASK) & ~PAGE_MASK;

@@ -19,8 +19,10 @@ struct alloc {
 /* Zeroed memory, or NULL when the host has none or this call is to fail. The caller owns it. */
 void *alloc_zeroed(struct alloc *a, size_t bytes);
 
-/* Like realloc for a block of this allocator: new bytes are NOT zeroed; on NULL the old block is
- * unchanged. */
+/*
+ * Like realloc for a block of this allocator: new bytes are NOT zeroed; on NULL the old block is
+ * unchanged.
+ */
 void *alloc_resize(struct alloc *a, void *block, size_t bytes);
 
 /* Copy of a NUL-terminated string, or NULL. */

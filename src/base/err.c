@@ -48,8 +48,10 @@ static int err_alias_number(const char *name)
 
 int err_number(const char *name)
 {
-    /* A search, not a table of our own: it is used while reading scenarios only, and cannot be out
-     * of date. */
+    /*
+     * A search, not a table of our own: it is used while reading scenarios only, and cannot be out
+     * of date.
+     */
     for (int number = 1; number <= ERR_NUMBER_MAX; number++) {
         const char *known = strerrorname_np(number);
         if (known != NULL && strcmp(known, name) == 0)

@@ -9,8 +9,10 @@
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* The name of an errno ("ENOMEM") for err < 0 or err > 0; "E?" for a number without a name. Static
- * storage. */
+/*
+ * The name of an errno ("ENOMEM") for err < 0 or err > 0; "E?" for a number without a name. Static
+ * storage.
+ */
 const char *err_name(int err);
 
 /* The (positive) errno that a name such as "ENOMEM" stands for, or 0 for an unknown name. */

@@ -33,7 +33,8 @@ struct imap {
     size_t count;    /* intervals */
 };
 
-/* A found interval. `leaf` and `slot` make imap_next cheap; any insert or erase makes them stale.
+/*
+ * A found interval. `leaf` and `slot` make imap_next cheap; any insert or erase makes them stale. /
  */
 struct imap_entry {
     uint64_t start;
@@ -58,8 +59,10 @@ MUST_CHECK int imap_reserve(struct imap *m, unsigned inserts);
  */
 MUST_CHECK int imap_insert(struct imap *m, uint64_t start, uint64_t end, void *value);
 
-/* Removes the interval that starts at `start`; contract: there is one. Returns its value. Cannot
- * fail. */
+/*
+ * Removes the interval that starts at `start`; contract: there is one. Returns its value. Cannot
+ * fail.
+ */
 void *imap_erase(struct imap *m, uint64_t start);
 
 /*
@@ -68,7 +71,8 @@ void *imap_erase(struct imap *m, uint64_t start);
  */
 void imap_resize(struct imap *m, uint64_t old_start, uint64_t start, uint64_t end);
 
-/* The first interval with end > key: the one that contains key, else the next above. False: none.
+/*
+ * The first interval with end > key: the one that contains key, else the next above. False: none. /
  */
 bool imap_find(const struct imap *m, uint64_t key, struct imap_entry *out);
 

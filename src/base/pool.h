@@ -25,8 +25,10 @@ void pool_init(struct pool *p, struct alloc *a, size_t object_bytes);
 /* Frees all chunks. Pre: every object was put back, or is dead with the pool. */
 void pool_destroy(struct pool *p);
 
-/* 0 when at least `count` further pool_get will succeed; else -ENOMEM, the pool as it was but
- * perhaps larger. */
+/*
+ * 0 when at least `count` further pool_get will succeed; else -ENOMEM, the pool as it was but
+ * perhaps larger.
+ */
 MUST_CHECK int pool_reserve(struct pool *p, size_t count);
 
 /* A zeroed object, or NULL. The caller owns it until pool_put. */

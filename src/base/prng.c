@@ -29,8 +29,10 @@ uint64_t prng_mix(uint64_t value)
 
 void prng_seed(struct prng *p, uint64_t seed)
 {
-    /* xoshiro must not start from all zeroes; mixing is a bijection, so at most one word can be
-     * zero. */
+    /*
+     * xoshiro must not start from all zeroes; mixing is a bijection, so at most one word can be
+     * zero.
+     */
     for (unsigned i = 0; i < 4; i++)
         p->state[i] = prng_mix(seed + i * PRNG_GOLDEN);
 }

@@ -18,8 +18,10 @@ uint64_t prng_next(struct prng *p);
 /* Uniform in [0, bound); pre: bound > 0. */
 uint64_t prng_below(struct prng *p, uint64_t bound);
 
-/* One mixing step of splitmix64: a hash of 64 bits to 64 bits. Chained, it is the state hash of the
- * machine. */
+/*
+ * One mixing step of splitmix64: a hash of 64 bits to 64 bits. Chained, it is the state hash of the
+ * machine.
+ */
 uint64_t prng_mix(uint64_t value);
 
 #endif

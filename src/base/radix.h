@@ -38,8 +38,10 @@ void radix_destroy(struct radix *r);
 /* The value at index, or NULL. */
 void *radix_get(const struct radix *r, uint64_t index);
 
-/* Stores value (not NULL) at an index that is empty (contract). 0, or -ENOMEM with the tree as it
- * was. */
+/*
+ * Stores value (not NULL) at an index that is empty (contract). 0, or -ENOMEM with the tree as it
+ * was.
+ */
 MUST_CHECK int radix_insert(struct radix *r, uint64_t index, void *value);
 
 /* Removes and returns the value at index with its tags; NULL when there is none. */

@@ -42,10 +42,13 @@ struct file_map;
 
 /* What the cache needs of whoever maps its pages. */
 struct mapper_ops {
-    /* Removes W and D from every PTE that names page `index`; on return no TLB allows a store to
-     * it. True: some D was set. */
+    /*
+     * Removes W and D from every PTE that names page `index`; on return no TLB allows a store to
+     * it. True: some D was set.
+     */
     bool (*clean_page)(struct file_map *map, uint64_t index);
-    /* Removes every PTE of the pages [first, end) of this file, also private copies (truncation).
+    /*
+     * Removes every PTE of the pages [first, end) of this file, also private copies (truncation). /
      */
     void (*unmap_pages)(struct file_map *map, uint64_t first, uint64_t end);
 };
@@ -89,8 +92,10 @@ MUST_CHECK int cache_init(struct cache *c, struct alloc *a, struct frame_table *
 /* Drops all pages, dirty or not (call cache_sync first). Pre: no references to maps. */
 void cache_destroy(struct cache *c);
 
-/* The file map of an inode, made when there is none; one reference is the caller's. Takes its own
- * of the inode. -ENOMEM. */
+/*
+ * The file map of an inode, made when there is none; one reference is the caller's. Takes its own
+ * of the inode. -ENOMEM.
+ */
 MUST_CHECK int file_map_open(struct cache *c, struct inode *inode, struct file_map **out);
 struct file_map *file_map_get(struct file_map *map);
 void file_map_put(struct file_map *map); /* the last one of an unlinked file drops its pages */
@@ -128,9 +133,11 @@ MUST_CHECK int cache_page(struct file_map *map, uint64_t index, struct frame **o
  */
 MUST_CHECK int cache_dirty(struct file_map *map, uint64_t index);
 
-/* Copies out of / into the file at byte `offset`. Bytes moved: short at the end of file (read), on
+/*
+ * Copies out of / into the file at byte `offset`. Bytes moved: short at the end of file (read), on
  * -ENOSPC or -EIO after a part (both). An error only when nothing was moved: -EIO, -ENOMEM,
- * -ENOSPC, -EFBIG. Writing extends the file. */
+ * -ENOSPC, -EFBIG. Writing extends the file.
+ */
 MUST_CHECK int64_t cache_read(struct file_map *map, uint64_t offset, void *out, uint64_t bytes);
 MUST_CHECK int64_t cache_write(struct file_map *map, uint64_t offset, const void *in,
                                uint64_t bytes);
@@ -144,16 +151,22 @@ MUST_CHECK int64_t cache_write(struct file_map *map, uint64_t offset, const void
  */
 MUST_CHECK int cache_writeback(struct file_map *map, uint64_t first, uint64_t end);
 
-/* Writes back every map and syncs the volume: everything that was written is durable after 0. The
- * first error. */
+/*
+ * Writes back every map and syncs the volume: everything that was written is durable after 0. The
+ * first error.
+ */
 MUST_CHECK int cache_sync(struct cache *c);
 
-/* Changes the size: unmaps and drops pages beyond it, zeroes the tail of the last page. -EIO,
- * -EFBIG, -ENOSPC, -ENOMEM. */
+/*
+ * Changes the size: unmaps and drops pages beyond it, zeroes the tail of the last page. -EIO,
+ * -EFBIG, -ENOSPC, -ENOMEM.
+ */
 MUST_CHECK int cache_truncate(struct file_map *map, uint64_t bytes);
 
-/* Drops up to `want` clean pages that only the cache references; returns how many frames were
- * freed. */
+/*
+ * Drops up to `want` clean pages that only the cache references; returns how many frames were
+ * freed.
+ */
 uint64_t cache_shrink(struct cache *c, uint64_t want);
 
 /* Recomputes I-CACHE-1 and 3, and that no map is without reference, page and link at once. */

@@ -50,8 +50,10 @@ void cache_tag_dirty(struct file_map *map, uint64_t index);
 
 /* ---- truncate.c ---- */
 
-/* Zeroes what the page at the end of the file holds behind the end. True: there was something else
- * than zeros. */
+/*
+ * Zeroes what the page at the end of the file holds behind the end. True: there was something else
+ * than zeros.
+ */
 bool cache_zero_tail(struct file_map *map, struct frame *frame);
 
 /*
@@ -61,8 +63,10 @@ bool cache_zero_tail(struct file_map *map, struct frame *frame);
  */
 void cache_zero_gap(struct file_map *map, uint64_t old_bytes, uint64_t new_start);
 
-/* The page at the end of the file that a change of size cuts or continues, when it is cached; else
- * NULL. */
+/*
+ * The page at the end of the file that a change of size cuts or continues, when it is cached; else
+ * NULL.
+ */
 struct frame *cache_last_page(const struct file_map *map);
 
 /* ---- writeback.c ---- */

@@ -59,8 +59,10 @@ static bool cache_must_read(const struct file_map *map, const struct cache_piece
            (piece->count < PAGE_BYTES && page_start + piece->count < file_bytes);
 }
 
-/* Puts in a page that need not be read. It may lie past the end of the file until cache_reserve has
- * moved the end. */
+/*
+ * Puts in a page that need not be read. It may lie past the end of the file until cache_reserve has
+ * moved the end.
+ */
 static int cache_new_page(struct file_map *map, const struct cache_piece *piece, struct frame **out)
 {
     struct cache *c = map->cache;
@@ -108,8 +110,10 @@ static int cache_write_piece(struct file_map *map, const struct cache_piece *pie
             cache_drop_page(map, piece->index);
         return err;
     }
-    /* Bytes that a mapping stored past the end must not become part of the file when the end moves
-     * on. */
+    /*
+     * Bytes that a mapping stored past the end must not become part of the file when the end moves
+     * on.
+     */
     if (start > old_bytes)
         cache_zero_gap(map, old_bytes, start);
     frame_soil(frame);

@@ -75,8 +75,10 @@ static int cache_load(struct file_map *map, uint64_t index, struct frame **out, 
         err = inode_page_stored(map->inode, index, &stored);
     if (err != 0)
         return err;
-    /* A page that is not on the device reads zero: a frame that is known to be zero needs no host
-     * memory. */
+    /*
+     * A page that is not on the device reads zero: a frame that is known to be zero needs no host
+     * memory.
+     */
     *out = cache_take_frame(c, !stored);
     if (*out == NULL)
         return -ENOMEM;

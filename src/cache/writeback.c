@@ -96,8 +96,10 @@ int cache_write_all(struct cache *c)
         struct file_map *map = container_of(node, struct file_map, link);
         int err = map->inode == NULL ? 0 : cache_write_pages(map, 0, UINT64_MAX);
 
-        /* Whoever has the file open is not the one who asked, and learns it by the next
-         * cache_writeback. */
+        /*
+         * Whoever has the file open is not the one who asked, and learns it by the next
+         * cache_writeback.
+         */
         if (err != 0)
             map->error = err;
         if (first_err == 0)

@@ -23,14 +23,17 @@
 struct dev;
 
 struct dev_ops {
-    /* Reads/writes `count` blocks from `block`. All or -EIO (-ENOSPC for a write). Pre: in range.
+    /*
+     * Reads/writes `count` blocks from `block`. All or -EIO (-ENOSPC for a write). Pre: in range. /
      */
     int (*read)(struct dev *dev, uint64_t block, uint32_t count, void *bytes);
     int (*write)(struct dev *dev, uint64_t block, uint32_t count, const void *bytes);
     int (*flush)(struct dev *dev);
     void (*destroy)(struct dev *dev);
-    /* Makes `count` blocks read zero, cheaper than by writing zeros. NULL: the device has no such
-     * request. Pre: in range. */
+    /*
+     * Makes `count` blocks read zero, cheaper than by writing zeros. NULL: the device has no such
+     * request. Pre: in range.
+     */
     int (*zero)(struct dev *dev, uint64_t block, uint32_t count);
 };
 
@@ -64,8 +67,10 @@ MUST_CHECK int dev_read(struct dev *dev, uint64_t block, uint32_t count, void *b
 MUST_CHECK int dev_write(struct dev *dev, uint64_t block, uint32_t count, const void *bytes);
 MUST_CHECK int dev_flush(struct dev *dev);
 
-/* Writes zeros: counted, charged and told like one dev_write (but it moves no bytes, so byte_ps is
- * not charged). */
+/*
+ * Writes zeros: counted, charged and told like one dev_write (but it moves no bytes, so byte_ps is
+ * not charged).
+ */
 MUST_CHECK int dev_zero(struct dev *dev, uint64_t block, uint32_t count);
 
 /* Destroys the device (a decorator does not destroy what it stands on). NULL is allowed. */
@@ -93,8 +98,10 @@ struct dev_faults {
     bool sticky;
 };
 
-/* `faults` belongs to the caller, outlives the device and may be changed at any time. `lower` stays
- * the caller's. */
+/*
+ * `faults` belongs to the caller, outlives the device and may be changed at any time. `lower` stays
+ * the caller's.
+ */
 MUST_CHECK int dev_faulty_new(struct alloc *a, struct dev *lower, struct dev_faults *faults,
                               struct dev **out);
 

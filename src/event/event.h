@@ -43,8 +43,10 @@ struct event_bus {
 /* A silent bus. `clock` outlives it. */
 void event_bus_init(struct event_bus *bus, const struct clock *clock);
 
-/* Adds a sink for the kinds in mask; -ENOSPC when EVENT_SINKS are there, -EEXIST for the same
- * handler and context. */
+/*
+ * Adds a sink for the kinds in mask; -ENOSPC when EVENT_SINKS are there, -EEXIST for the same
+ * handler and context.
+ */
 MUST_CHECK int event_subscribe(struct event_bus *bus, mw_event_mask mask, mw_event_handler *handler,
                                void *context);
 
@@ -59,8 +61,10 @@ static inline bool event_wanted(const struct event_bus *bus, enum mw_event_kind 
     return __builtin_expect((bus->wanted & MW_EVENT_BIT(kind)) != 0, 0);
 }
 
-/* Stamps op, time, pid and hart on the event and hands it to ring and sinks. Use through
- * event_emit. */
+/*
+ * Stamps op, time, pid and hart on the event and hands it to ring and sinks. Use through
+ * event_emit.
+ */
 void event_deliver(struct event_bus *bus, enum mw_event_kind kind,
                    const uint64_t arg[MW_EVENT_ARGS]);
 
@@ -71,9 +75,11 @@ void event_deliver(struct event_bus *bus, enum mw_event_kind kind,
             event_deliver((bus), (kind), (const uint64_t[MW_EVENT_ARGS]){__VA_ARGS__}); \
     } while (0)
 
-/* Begins an operation (a TLB miss, a call): the events until event_op_end share its id. No nesting:
+/*
+ * Begins an operation (a TLB miss, a call): the events until event_op_end share its id. No nesting:
  * if one is under way it is kept, and the matching end is the outer one's. Returns true when this
- * call began it. */
+ * call began it.
+ */
 static inline bool event_op_begin(struct event_bus *bus)
 {
     if (bus->op != 0)

@@ -59,8 +59,10 @@ struct frame_table {
     uint32_t copy_ns;
 };
 
-/* A table over all of RAM, all free. ram, bus and clock outlive it. -EINVAL: more than 2^32 - 2
- * frames; -ENOMEM. */
+/*
+ * A table over all of RAM, all free. ram, bus and clock outlive it. -EINVAL: more than 2^32 - 2
+ * frames; -ENOMEM.
+ */
 MUST_CHECK int frame_table_init(struct frame_table *t, const struct ram *ram, struct event_bus *bus,
                                 struct clock *clock, uint32_t zero_ns, uint32_t copy_ns);
 void frame_table_destroy(struct frame_table *t);
@@ -105,8 +107,10 @@ static inline uint8_t *frame_bytes(const struct frame_table *t, const struct fra
     return t->ram->host + ((uint64_t)(f - t->frames) << PAGE_SHIFT);
 }
 
-/* The frame may hold something other than zeros from now on. Called before it is written or mapped
- * writable. */
+/*
+ * The frame may hold something other than zeros from now on. Called before it is written or mapped
+ * writable.
+ */
 static inline void frame_soil(struct frame *f)
 {
     f->zero = false;

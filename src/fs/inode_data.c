@@ -40,8 +40,10 @@ uint64_t inode_bytes_limit(const struct inode *ino)
     uint64_t block_bytes = ino->volume->fs->blocksize;
     uint64_t fan = block_bytes / sizeof(uint32_t);
     uint64_t mapped = (EXT2_NDIR_BLOCKS + fan + fan * fan + fan * fan * fan) * block_bytes;
-    /* i_blocks counts sectors of 512 bytes in 32 bits, those of indirect blocks too: at most one in
-     * `fan - 2`. */
+    /*
+     * i_blocks counts sectors of 512 bytes in 32 bits, those of indirect blocks too: at most one in
+     * `fan - 2`.
+     */
     uint64_t counted = (uint64_t)UINT32_MAX * 512 / fan * (fan - 2);
     uint64_t limit = mapped < counted ? mapped : counted;
 
@@ -121,8 +123,10 @@ static int data_read_blocks(struct inode *ino, uint64_t block, uint64_t end, uin
     return 0;
 }
 
-/* The bytes of `pages` pages from `index` on that lie before the end of the file and within what a
- * file can hold. */
+/*
+ * The bytes of `pages` pages from `index` on that lie before the end of the file and within what a
+ * file can hold.
+ */
 static uint64_t data_bytes_before_end(const struct inode *ino, uint64_t index, uint32_t pages)
 {
     uint64_t start = index * FS_PAGE_BYTES;
@@ -329,8 +333,10 @@ static int data_zero_fresh(struct inode *ino, const struct data_run *run)
     return err;
 }
 
-/* Gives the page its blocks and the file its size. Inside an operation; a mark is the last thing
- * that can fail. */
+/*
+ * Gives the page its blocks and the file its size. Inside an operation; a mark is the last thing
+ * that can fail.
+ */
 static int data_reserve(struct inode *ino, uint64_t index, uint64_t bytes)
 {
     struct data_run run;

@@ -17,8 +17,10 @@ uint64_t inode_bytes_limit(const struct inode *ino);
 /* The device block of a block of the file; 0: a hole. -EUCLEAN: it lies outside the volume. */
 MUST_CHECK int inode_find_block(struct inode *ino, uint64_t block, uint64_t *physical);
 
-/* Puts the size into the inode, here and on disk. Inside an operation; the caller restores
- * ino->disk on failure. */
+/*
+ * Puts the size into the inode, here and on disk. Inside an operation; the caller restores
+ * ino->disk on failure.
+ */
 MUST_CHECK int inode_write_size(struct inode *ino, uint64_t bytes);
 
 #endif

@@ -118,7 +118,9 @@ static int size_free_attributes(struct inode *ino)
     return volume_errno(code);
 }
 
-/* A dead inode has a time of death, or e2fsck takes it for one that was lost. Inside an operation.
+/*
+ * A dead inode has a time of death, or e2fsck takes it for one that was lost. Inside an operation.
+ * /
  */
 static int size_bury(struct inode *ino, uint64_t freed)
 {

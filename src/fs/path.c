@@ -11,8 +11,10 @@
 
 #define PATH_BYTES 4096u /* with the terminating zero, as Linux's PATH_MAX */
 
-/* Copies the next component, if there is one, and returns what follows it. *length 0: none; above
- * 255: too long. */
+/*
+ * Copies the next component, if there is one, and returns what follows it. *length 0: none; above
+ * 255: too long.
+ */
 static const char *path_component(const char *path, char name[EXT2_NAME_LEN + 1], size_t *length)
 {
     path += strspn(path, "/");
@@ -35,8 +37,10 @@ static int path_lookup(struct volume *v, ext2_ino_t directory, const char *name,
     return code == EXT2_ET_FILE_NOT_FOUND ? 0 : volume_errno(code);
 }
 
-/* ext2fs_link looks for neither the name nor for room: the caller has done the one, this does the
- * other. */
+/*
+ * ext2fs_link looks for neither the name nor for room: the caller has done the one, this does the
+ * other.
+ */
 int volume_link(struct volume *v, ext2_ino_t directory, const char *name, ext2_ino_t number,
                 int type)
 {

@@ -8,7 +8,9 @@
 #include "base/contract.h"
 #include "fs/volume_inner.h"
 
-/* What we know how to keep consistent: ext2, and what mke2fs adds to it. Anything else is refused.
+/*
+ * What we know how to keep consistent: ext2, and what mke2fs adds to it. Anything else is refused.
+ * /
  */
 #define VOLUME_INCOMPAT (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT2_FEATURE_INCOMPAT_META_BG)
 #define VOLUME_RO_COMPAT                                                       \
@@ -34,8 +36,10 @@ static int volume_check_super(const struct volume *v)
     return volume_errno(ext2fs_check_desc(v->fs));
 }
 
-/* Opens the handle and reads what must be in memory. On failure the handle may be there:
- * volume_close frees it. */
+/*
+ * Opens the handle and reads what must be in memory. On failure the handle may be there:
+ * volume_close frees it.
+ */
 static int volume_open(struct volume *v)
 {
     char name[VOLUME_IO_NAME];
@@ -99,8 +103,10 @@ int volume_mount(struct alloc *a, struct dev *dev, struct volume **out)
     return 0;
 }
 
-/* Puts bitmaps, descriptors and superblock into the cache; what did not change makes no line dirty
- * there. */
+/*
+ * Puts bitmaps, descriptors and superblock into the cache; what did not change makes no line dirty
+ * there.
+ */
 static int volume_collect(struct volume *v)
 {
     if ((v->fs->flags & (EXT2_FLAG_DIRTY | EXT2_FLAG_IB_DIRTY | EXT2_FLAG_BB_DIRTY)) == 0)

@@ -31,8 +31,10 @@ struct inode;
 
 #define FS_PAGE_BYTES 4096u
 
-/* Makes an ext2 file system that fills the device. -EINVAL: too small (under 64 KiB); -EIO;
- * -ENOMEM; -ENOSPC. */
+/*
+ * Makes an ext2 file system that fills the device. -EINVAL: too small (under 64 KiB); -EIO;
+ * -ENOMEM; -ENOSPC.
+ */
 MUST_CHECK int volume_format(struct alloc *a, struct dev *dev);
 
 /*
@@ -47,8 +49,10 @@ MUST_CHECK int volume_mount(struct alloc *a, struct dev *dev, struct volume **ou
  */
 MUST_CHECK int volume_sync(struct volume *v);
 
-/* Flushes the device only, when it was written since its last flush: data is durable, the metadata
- * that finds it may not be. */
+/*
+ * Flushes the device only, when it was written since its last flush: data is durable, the metadata
+ * that finds it may not be.
+ */
 MUST_CHECK int volume_flush(struct volume *v);
 
 /* Syncs and closes; frees in any case. Pre: no open inodes. The first error met. */
@@ -69,8 +73,10 @@ uint64_t volume_free_pages(const struct volume *v);
  */
 MUST_CHECK int inode_open(struct volume *v, const char *path, struct inode **out);
 
-/* Creates an empty regular file, with all missing parent directories when `parents`. -EEXIST and as
- * above; -ENOSPC. */
+/*
+ * Creates an empty regular file, with all missing parent directories when `parents`. -EEXIST and as
+ * above; -ENOSPC.
+ */
 MUST_CHECK int inode_create(struct volume *v, const char *path, bool parents, struct inode **out);
 
 /* Removes a name; the file is freed when its last reference goes. -ENOENT, -EISDIR ... */
@@ -78,8 +84,10 @@ MUST_CHECK int inode_unlink(struct volume *v, const char *path);
 
 struct inode *inode_get(struct inode *ino); /* one reference more */
 
-/* Drops a reference; the last one of an unlinked file frees its blocks (what fails is done again by
- * volume_sync). */
+/*
+ * Drops a reference; the last one of an unlinked file frees its blocks (what fails is done again by
+ * volume_sync).
+ */
 void inode_put(struct inode *ino);
 
 bool inode_unlinked(const struct inode *ino); /* no name is left */
@@ -101,8 +109,10 @@ void *inode_owner(const struct inode *ino);
 MUST_CHECK int inode_read_pages(struct inode *ino, uint64_t index, uint32_t pages, void *bytes,
                                 uint32_t *blocks);
 
-/* Does a read of page `index` need the device? Not for holes, pages past the end or never written.
- * -EIO. */
+/*
+ * Does a read of page `index` need the device? Not for holes, pages past the end or never written.
+ * -EIO.
+ */
 MUST_CHECK int inode_page_stored(struct inode *ino, uint64_t index, bool *stored);
 
 /*
@@ -119,8 +129,10 @@ MUST_CHECK int inode_write_pages(struct inode *ino, uint64_t index, uint32_t pag
  */
 MUST_CHECK int inode_reserve_page(struct inode *ino, uint64_t index);
 
-/* Reserves the page and makes the file at least `bytes` long, both or neither: what a write that
- * extends needs. Same errors. */
+/*
+ * Reserves the page and makes the file at least `bytes` long, both or neither: what a write that
+ * extends needs. Same errors.
+ */
 MUST_CHECK int inode_extend_page(struct inode *ino, uint64_t index, uint64_t bytes);
 
 /*
@@ -129,8 +141,10 @@ MUST_CHECK int inode_extend_page(struct inode *ino, uint64_t index, uint64_t byt
  */
 MUST_CHECK int inode_set_bytes(struct inode *ino, uint64_t bytes);
 
-/* Recomputes bitmaps and counters from all inodes and compares (I-FS-3): true when they agree.
- * Reads the device. For tests. */
+/*
+ * Recomputes bitmaps and counters from all inodes and compares (I-FS-3): true when they agree.
+ * Reads the device. For tests.
+ */
 bool volume_check(struct volume *v);
 
 #endif

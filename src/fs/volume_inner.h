@@ -22,12 +22,16 @@
 #include "fs/volume.h"
 #include "fs/volume_io.h"
 
-/* The time of everything on a volume: it must not depend on when it was made. 2024-01-01 00:00:00
- * UTC. */
+/*
+ * The time of everything on a volume: it must not depend on when it was made. 2024-01-01 00:00:00
+ * UTC.
+ */
 #define VOLUME_TIME 1704067200
 
-/* Log entries that any one directory change needs at most: an inode, a directory block, three
- * levels of indirection. */
+/*
+ * Log entries that any one directory change needs at most: an inode, a directory block, three
+ * levels of indirection.
+ */
 #define VOLUME_OP_DIRECTORY 8u
 
 enum volume_change_kind {
@@ -90,8 +94,10 @@ MUST_CHECK int volume_op_reserve(struct volume *v, uint64_t room);
 /* Ends the operation: commits when err is 0, else takes it back. Returns err. */
 MUST_CHECK int volume_op_end(struct volume *v, int err);
 
-/* Marks an inode as used / free, with the counters. volume_op_watch_inode only logs, for calls that
- * mark it themselves. */
+/*
+ * Marks an inode as used / free, with the counters. volume_op_watch_inode only logs, for calls that
+ * mark it themselves.
+ */
 void volume_op_watch_inode(struct volume *v, uint32_t number, bool directory);
 void volume_op_take_inode(struct volume *v, uint32_t number);
 void volume_op_free_inode(struct volume *v, uint32_t number);
@@ -109,13 +115,17 @@ struct volume_place {
     bool as_directory; /* the path ends in a slash */
 };
 
-/* Finds a place. With `make`, inside an operation, missing directories are made. -ENOENT, -ENOTDIR,
- * -ENAMETOOLONG, -EISDIR (the root itself), -EINVAL (not absolute), -EIO, -ENOMEM, -ENOSPC. */
+/*
+ * Finds a place. With `make`, inside an operation, missing directories are made. -ENOENT, -ENOTDIR,
+ * -ENAMETOOLONG, -EISDIR (the root itself), -EINVAL (not absolute), -EIO, -ENOMEM, -ENOSPC.
+ */
 MUST_CHECK int volume_walk(struct volume *v, const char *path, bool make,
                            struct volume_place *place);
 
-/* Adds a name to a directory, which grows when it is full. Pre: inside an operation; the name is
- * not there. */
+/*
+ * Adds a name to a directory, which grows when it is full. Pre: inside an operation; the name is
+ * not there.
+ */
 MUST_CHECK int volume_link(struct volume *v, ext2_ino_t directory, const char *name,
                            ext2_ino_t number, int type);
 

@@ -191,8 +191,10 @@ int volume_io_flush(struct volume_io *io)
 
 /* ---- the cache ---- */
 
-/* Drops clean lines, the oldest first, until at most `keep` are left or only dirty and touched
- * ones. */
+/*
+ * Drops clean lines, the oldest first, until at most `keep` are left or only dirty and touched
+ * ones.
+ */
 static void volume_io_trim(struct volume_io *io, uint32_t keep)
 {
     list_for_each_safe (node, next_node, &io->lru) {
@@ -205,8 +207,10 @@ static void volume_io_trim(struct volume_io *io, uint32_t keep)
     }
 }
 
-/* Room for one more line: in the cache by eviction where that is possible, and in the write-back
- * order always. */
+/*
+ * Room for one more line: in the cache by eviction where that is possible, and in the write-back
+ * order always.
+ */
 static int volume_io_make_room(struct volume_io *io)
 {
     struct volume_io_line **order;
@@ -265,7 +269,9 @@ int volume_io_line_read(struct volume_io *io, uint64_t block, struct volume_io_l
     return err;
 }
 
-/* Remembers what the line held before the current operation (I-VIO-2). `fresh`: there was no line.
+/*
+ * Remembers what the line held before the current operation (I-VIO-2). `fresh`: there was no line.
+ * /
  */
 static int volume_io_touch(struct volume_io *io, struct volume_io_line *line, bool fresh)
 {
@@ -282,7 +288,8 @@ static int volume_io_touch(struct volume_io *io, struct volume_io_line *line, bo
     return 0;
 }
 
-/* The line of a block that is about to be replaced as a whole: there is no need to read it first.
+/*
+ * The line of a block that is about to be replaced as a whole: there is no need to read it first. /
  */
 static int volume_io_line_replace(struct volume_io *io, uint64_t block, struct volume_io_line **out,
                                   bool *fresh)
@@ -311,8 +318,10 @@ int volume_io_line_write(struct volume_io *io, uint64_t block, uint32_t offset, 
         err = volume_io_line_read(io, block, &line);
     if (err != 0)
         return err;
-    /* libext2fs writes whole tables to change a word; what does not change need not go to the
-     * device. */
+    /*
+     * libext2fs writes whole tables to change a word; what does not change need not go to the
+     * device.
+     */
     if (!fresh && memcmp(line->bytes + offset, bytes, count) == 0)
         return 0;
     err = volume_io_touch(io, line, fresh);

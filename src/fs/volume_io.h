@@ -78,15 +78,19 @@ static inline uint32_t volume_io_block_bytes(const struct volume_io *io)
 /* From now on changes of lines are remembered. Pre: no operation under way. */
 void volume_io_begin(struct volume_io *io);
 
-/* The changes stay. Cannot fail: where it is time to write back and the device refuses, lines just
- * stay dirty. */
+/*
+ * The changes stay. Cannot fail: where it is time to write back and the device refuses, lines just
+ * stay dirty.
+ */
 void volume_io_commit(struct volume_io *io);
 
 /* The lines are as they were at volume_io_begin. */
 void volume_io_rollback(struct volume_io *io);
 
-/* Writes all dirty lines; those that failed stay dirty. The first error. Pre: no operation under
- * way. */
+/*
+ * Writes all dirty lines; those that failed stay dirty. The first error. Pre: no operation under
+ * way.
+ */
 MUST_CHECK int volume_io_write_back(struct volume_io *io);
 
 /* Flushes the device when it was written since the last flush that succeeded. */

@@ -12,8 +12,10 @@
 #include "base/contract.h"
 #include "fs/volume_inner.h"
 
-/* Room for one more entry, in the rare case that what was reserved did not do (a damaged file lies
- * about its size). */
+/*
+ * Room for one more entry, in the rare case that what was reserved did not do (a damaged file lies
+ * about its size).
+ */
 static bool volume_op_has_room(struct volume *v)
 {
     return v->log_count < v->log_room || volume_op_reserve(v, v->log_count / 2 + 1) == 0;
@@ -36,8 +38,10 @@ static void volume_op_log(struct volume *v, enum volume_change_kind kind, uint64
     v->log[v->log_count++] = (struct volume_change){first, count, (uint16_t)kind, directory};
 }
 
-/* Called by libext2fs after every change of the block bitmap; also by our own undoing, which is not
- * logged. */
+/*
+ * Called by libext2fs after every change of the block bitmap; also by our own undoing, which is not
+ * logged.
+ */
 static void volume_op_block_changed(ext2_filsys fs, blk64_t block, int in_use)
 {
     struct volume *v = fs->priv_data;

@@ -245,8 +245,10 @@ bool hart_store_crossing(struct hart *h, vaddr_t va, const void *in, unsigned by
 
 /* ---- the checker ---- */
 
-/* Does the entry permit only what the tables at rules->root permit, of the same page of the same
- * frame? */
+/*
+ * Does the entry permit only what the tables at rules->root permit, of the same page of the same
+ * frame?
+ */
 static bool hart_check_entry(const struct hart *h, const struct walk_rules *tables,
                              const struct tlb_entry *entry)
 {

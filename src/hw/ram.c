@@ -67,8 +67,10 @@ void ram_discard(struct ram *ram, paddr_t pa, uint64_t bytes)
 {
     void *host = ram_host(ram, pa);
 
-    /* The host refuses when somebody has locked the process's memory; the range must read zero all
-     * the same. */
+    /*
+     * The host refuses when somebody has locked the process's memory; the range must read zero all
+     * the same.
+     */
     if (madvise(host, bytes, MADV_DONTNEED) != 0)
         memset(host, 0, bytes);
 }

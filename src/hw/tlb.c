@@ -207,8 +207,10 @@ static struct tlb_entry *tlb_vacate(struct tlb *tlb, struct event_bus *bus, stru
     return oldest;
 }
 
-/* As an integer: a superpage may begin below RAM, where no pointer may point, and still have pages
- * in it. */
+/*
+ * As an integer: a superpage may begin below RAM, where no pointer may point, and still have pages
+ * in it.
+ */
 static uint8_t *tlb_host(const struct ram *ram, pte_t pte)
 {
     return (uint8_t *)((uintptr_t)ram->host + (uintptr_t)(pte_paddr(pte).raw - ram->base.raw));
@@ -218,8 +220,10 @@ struct tlb_entry *tlb_fill(struct tlb *tlb, struct event_bus *bus, const struct 
                            vaddr_t va, uint16_t asid, unsigned level, pte_t pte,
                            paddr_t pte_address)
 {
-    /* G of pointer PTEs above the leaf is not looked at: taking a global page for a local one is
-     * always allowed. */
+    /*
+     * G of pointer PTEs above the leaf is not looked at: taking a global page for a local one is
+     * always allowed.
+     */
     struct tlb_claim claim = {va, level, pte_has(pte, PTE_G), asid};
     struct tlb_entry *entry;
     uint64_t index;
@@ -312,8 +316,10 @@ void tlb_flush(struct tlb *tlb, struct event_bus *bus, bool has_va, vaddr_t va, 
 
 /* ---- the checker ---- */
 
-/* I-TLB-1: no other entry, of this size or larger, translates the entry's first address in its
- * address space. */
+/*
+ * I-TLB-1: no other entry, of this size or larger, translates the entry's first address in its
+ * address space.
+ */
 static bool tlb_check_alone(const struct tlb *tlb, const struct tlb_entry *entry)
 {
     vaddr_t va = tlb_entry_va(entry);

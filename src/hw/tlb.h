@@ -59,8 +59,10 @@ struct tlb {
     struct tlb_entry *guess[TLB_GUESSES]; /* by low page number bits */
 };
 
-/* 0; -EINVAL when sets is not a power of two or ways is 0; -ENOMEM. Points into itself: not to be
- * copied. */
+/*
+ * 0; -EINVAL when sets is not a power of two or ways is 0; -ENOMEM. Points into itself: not to be
+ * copied.
+ */
 MUST_CHECK int tlb_init(struct tlb *tlb, struct alloc *a, uint32_t sets, uint32_t ways);
 void tlb_destroy(struct tlb *tlb);
 

@@ -42,8 +42,10 @@ static bool walk_writes(enum mw_access access)
     return access == MW_STORE || access == MW_AMO;
 }
 
-/* Step 2: reads the PTE for the current level from the table. False: it does not lie in RAM (a PMA
- * violation). */
+/*
+ * Step 2: reads the PTE for the current level from the table. False: it does not lie in RAM (a PMA
+ * violation).
+ */
 static bool walk_fetch(struct walk_state *w, paddr_t table)
 {
     struct walk_result *r = &w->result;
@@ -51,8 +53,10 @@ static bool walk_fetch(struct walk_state *w, paddr_t table)
 
     if (!ram_contains(w->ram, at, PTE_BYTES))
         return false;
-    /* PTEs are aligned and little-endian, like the hosts: this is one load, whatever type wrote the
-     * bytes. */
+    /*
+     * PTEs are aligned and little-endian, like the hosts: this is one load, whatever type wrote the
+     * bytes.
+     */
     memcpy(&r->pte.raw, ram_host(w->ram, at), PTE_BYTES);
     r->pte_address = at;
     r->references++;
@@ -76,7 +80,8 @@ static enum mw_walk_error walk_check_entry(pte_t pte)
     return MW_WALK_OK;
 }
 
-/* Step 5, the R, W and X bits. MXR lets loads use executable pages; an AMO needs R itself, and W.
+/*
+ * Step 5, the R, W and X bits. MXR lets loads use executable pages; an AMO needs R itself, and W. /
  */
 static enum mw_walk_error walk_check_rwx(const struct walk_rules *rules, enum mw_access access,
                                          pte_t pte)
@@ -105,8 +110,10 @@ static enum mw_walk_error walk_check_user(const struct walk_rules *rules, enum m
     return MW_WALK_OK;
 }
 
-/* Step 5 to the check in step 7, and the PMA check of the translation, which is already in
- * result.pa. */
+/*
+ * Step 5 to the check in step 7, and the PMA check of the translation, which is already in
+ * result.pa.
+ */
 static enum mw_walk_error walk_check_leaf(const struct walk_state *w)
 {
     const struct walk_result *r = &w->result;
@@ -128,8 +135,10 @@ static enum mw_walk_error walk_check_leaf(const struct walk_state *w)
     return MW_WALK_OK;
 }
 
-/* Step 7, Svadu: sets A, and D for a store, by one store to the PTE. Harts interleave, so it needs
- * no comparison. */
+/*
+ * Step 7, Svadu: sets A, and D for a store, by one store to the PTE. Harts interleave, so it needs
+ * no comparison.
+ */
 static void walk_update_ad(struct walk_state *w)
 {
     struct walk_result *r = &w->result;
@@ -143,7 +152,9 @@ static void walk_update_ad(struct walk_state *w)
         event_emit(w->bus, MW_EVENT_PTE_AD, w->va, r->pte_address.raw, old.raw, r->pte.raw);
 }
 
-/* Steps 5 to 8, once the loop has come to a leaf. Step 8: low VPN digits of a superpage are copied.
+/*
+ * Steps 5 to 8, once the loop has come to a leaf. Step 8: low VPN digits of a superpage are copied.
+ * /
  */
 static enum mw_walk_error walk_leaf(struct walk_state *w)
 {
@@ -181,8 +192,10 @@ static enum mw_walk_error walk_tables(struct walk_state *w)
     }
 }
 
-/* satp.MODE is Bare: "supervisor virtual addresses are equal to supervisor physical addresses", no
- * protection. */
+/*
+ * satp.MODE is Bare: "supervisor virtual addresses are equal to supervisor physical addresses", no
+ * protection.
+ */
 static enum mw_walk_error walk_bare(struct walk_state *w)
 {
     w->result.pa = paddr(w->va);
@@ -218,7 +231,9 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access)
     contract(access < MW_ACCESS_COUNT);
     if (error == MW_WALK_OK)
         return MW_CAUSE_NONE;
-    /* The two PMA violations, of the PTE (step 2) and of the translated address, are access faults.
+    /*
+     * The two PMA violations, of the PTE (step 2) and of the translated address, are access faults.
+     * /
      */
     if (error == MW_WALK_PTE_ACCESS || error == MW_WALK_PHYSICAL)
         return causes[access].violation;

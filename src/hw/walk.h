@@ -46,8 +46,10 @@ struct walk_result {
 struct walk_result walk(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
                         enum mw_access access, struct event_bus *bus);
 
-/* The architectural cause of a walk error for the access; MW_CAUSE_NONE for MW_WALK_OK. AMO faults
- * as a store. */
+/*
+ * The architectural cause of a walk error for the access; MW_CAUSE_NONE for MW_WALK_OK. AMO faults
+ * as a store.
+ */
 enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access);
 
 /*

@@ -79,8 +79,10 @@ static uint64_t access_part(vaddr_t va, uint64_t bytes)
     return bytes < room ? bytes : room;
 }
 
-/* One access of a user program, and where its bytes go: at most one of the two is set; neither: no
- * byte is moved. */
+/*
+ * One access of a user program, and where its bytes go: at most one of the two is set; neither: no
+ * byte is moved.
+ */
 struct user_access {
     vaddr_t va;
     uint64_t bytes;

@@ -14,12 +14,16 @@ struct call {
     bool opened_op;
 };
 
-/* Begins a call of process `pid`, which becomes the running one. call_end must follow, also without
- * a process. */
+/*
+ * Begins a call of process `pid`, which becomes the running one. call_end must follow, also without
+ * a process.
+ */
 struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint64_t a0, uint64_t a1,
                        uint64_t a2, uint64_t a3);
 
-/* Ends it: tells the result, runs the checkers if the machine wants them, and passes the result on.
+/*
+ * Ends it: tells the result, runs the checkers if the machine wants them, and passes the result on.
+ * /
  */
 int64_t call_end(struct call *call, int64_t result);
 

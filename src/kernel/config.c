@@ -18,8 +18,10 @@
 #define GIB ((uint64_t)1 << 30)
 #define MIB ((uint64_t)1 << 20)
 
-/* Costs: order of magnitude of a 1 GHz in-order hart with DRAM at 20 cycles a cached PTE, and of an
- * NVMe disk. */
+/*
+ * Costs: order of magnitude of a 1 GHz in-order hart with DRAM at 20 cycles a cached PTE, and of an
+ * NVMe disk.
+ */
 static const struct mw_costs config_costs = {
     .tlb_hit = 1,
     .walk_step = 20,

@@ -42,7 +42,9 @@ int fd_find_free(struct alloc *a, struct fd_table *fds, int fd_min)
     return err != 0 ? err : fd;
 }
 
-/* The lowest free descriptor, as POSIX requires; takes over the caller's reference unless it fails.
+/*
+ * The lowest free descriptor, as POSIX requires; takes over the caller's reference unless it fails.
+ * /
  */
 int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_file *file)
 {

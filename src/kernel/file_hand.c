@@ -90,8 +90,10 @@ static int file_grow(struct mw_machine *m, const char *path, uint64_t bytes)
     return err;
 }
 
-/* The file is to have been there all along: making it is no work of the machine's, so nobody sees
- * it. */
+/*
+ * The file is to have been there all along: making it is no work of the machine's, so nobody sees
+ * it.
+ */
 int mw_file_grow(struct mw_machine *m, const char *path, uint64_t bytes)
 {
     struct dev_counters counters = m->dev->counters;

@@ -82,8 +82,10 @@ static int machine_volume_error(int err)
     return err == -EIO ? -ENOMEM : err;
 }
 
-/* The disk, formatted before it is attached: making the file system is not part of what the machine
- * does. */
+/*
+ * The disk, formatted before it is attached: making the file system is not part of what the machine
+ * does.
+ */
 static int machine_disk_up(struct mw_machine *m)
 {
     const struct mw_costs *costs = &m->config.costs;
@@ -113,8 +115,10 @@ static void machine_disk_down(struct mw_machine *m)
     dev_destroy(m->disk);
 }
 
-/* Mounting reads metadata; the counters begin after it, so that a report shows only what the
- * workload did. */
+/*
+ * Mounting reads metadata; the counters begin after it, so that a report shows only what the
+ * workload did.
+ */
 static int machine_volume_up(struct mw_machine *m)
 {
     int err = machine_volume_error(volume_mount(&m->alloc, m->dev, &m->volume));
@@ -126,8 +130,10 @@ static int machine_volume_up(struct mw_machine *m)
     return 0;
 }
 
-/* Whatever was to be written has been: mw_machine_free synced. A machine that never came up has
- * nothing to write. */
+/*
+ * Whatever was to be written has been: mw_machine_free synced. A machine that never came up has
+ * nothing to write.
+ */
 static void machine_volume_down(struct mw_machine *m)
 {
     if (m->volume != NULL)
@@ -144,7 +150,8 @@ static void machine_cache_down(struct mw_machine *m)
     cache_destroy(&m->cache);
 }
 
-/* What address spaces share: the zero frame, the pool of VMAs, and how to reach the layers below.
+/*
+ * What address spaces share: the zero frame, the pool of VMAs, and how to reach the layers below. /
  */
 static int machine_mm_up(struct mw_machine *m)
 {
@@ -225,8 +232,10 @@ int mw_machine_new(const struct mw_config *config, struct mw_machine **out)
     return 0;
 }
 
-/* Processes go first: their mappings hold files open. Then everything is written back, and the
- * volume closes. */
+/*
+ * Processes go first: their mappings hold files open. Then everything is written back, and the
+ * volume closes.
+ */
 int mw_machine_free(struct mw_machine *m)
 {
     int err;

@@ -28,8 +28,10 @@ static int process_next_pid(const struct process_table *t)
     return pid;
 }
 
-/* A table entry for a pid (0: choose) without an address space yet. -EAGAIN, -EEXIST, -EINVAL,
- * -ENOMEM. */
+/*
+ * A table entry for a pid (0: choose) without an address space yet. -EAGAIN, -EEXIST, -EINVAL,
+ * -ENOMEM.
+ */
 static int process_new(struct mw_machine *m, int pid, int parent, struct process **out)
 {
     struct process_table *t = &m->processes;
@@ -227,8 +229,10 @@ int mw_exit(struct mw_machine *m, int pid, int status)
     return (int)call_end(&call, 0);
 }
 
-/* wait4(2) with WNOHANG, except that "none has ended yet" is -EAGAIN: the simulator cannot block
- * its caller. */
+/*
+ * wait4(2) with WNOHANG, except that "none has ended yet" is -EAGAIN: the simulator cannot block
+ * its caller.
+ */
 static int64_t process_wait(struct mw_machine *m, const struct process *p, int child_pid,
                             int *status)
 {

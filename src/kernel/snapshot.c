@@ -166,8 +166,10 @@ static uint64_t hash_files(const struct mw_machine *m, uint64_t hash)
     return hash;
 }
 
-/* Everything a program could observe, and nothing else: frame numbers, counters, ASIDs and time
- * stay out. */
+/*
+ * Everything a program could observe, and nothing else: frame numbers, counters, ASIDs and time
+ * stay out.
+ */
 uint64_t mw_state_hash(struct mw_machine *m)
 {
     uint64_t hash = hash_files(m, 0);
@@ -196,7 +198,8 @@ void mw_unsubscribe(struct mw_machine *m, mw_event_handler *handler, void *conte
     event_unsubscribe(&m->bus, handler, context);
 }
 
-/* Counted from now, not from the start: a test wants the n-th of the operation it is about to do.
+/*
+ * Counted from now, not from the start: a test wants the n-th of the operation it is about to do. /
  */
 void mw_fail_allocation(struct mw_machine *m, uint64_t n)
 {

@@ -121,8 +121,10 @@ static bool take_escape(struct call_cursor *c, char *out)
     return true;
 }
 
-/* The decoded text is never longer than its source, so it is written over it, and its NUL over the
- * closing quote. */
+/*
+ * The decoded text is never longer than its source, so it is written over it, and its NUL over the
+ * closing quote.
+ */
 bool call_take_string(struct call_cursor *c, struct call_slice *text, bool *truncated)
 {
     char *open = c->at++;

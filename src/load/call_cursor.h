@@ -26,8 +26,10 @@ struct call_cursor {
 bool call_fail(struct call_cursor *c, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The byte under the cursor; NUL at the end (a NUL in the line is no legal byte anywhere, so they
- * need not be told apart). */
+/*
+ * The byte under the cursor; NUL at the end (a NUL in the line is no legal byte anywhere, so they
+ * need not be told apart).
+ */
 static inline char call_peek(const struct call_cursor *c)
 {
     return c->at < c->end ? *c->at : '\0';
@@ -71,7 +73,8 @@ bool call_take_expression(struct call_cursor *c, uint64_t *value);
 /* A string in quotes, decoded in place; the cursor stands on the first quote. */
 bool call_take_string(struct call_cursor *c, struct call_slice *text, bool *truncated);
 
-/* Steps over anything up to a ',' or closing bracket that belongs to no bracket or string inside.
+/*
+ * Steps over anything up to a ',' or closing bracket that belongs to no bracket or string inside. /
  */
 void call_skip_opaque(struct call_cursor *c);
 

@@ -122,8 +122,10 @@ static bool take_primary(struct call_cursor *c, uint64_t *value)
     return call_fail(c, c->at, "expected a number or a name");
 }
 
-/* A chain of signs is a loop, so that a line of a million '-' costs no stack: the last sign applies
- * first, and - and ~ of two's complement are a factor and an offset (~x is -x - 1). */
+/*
+ * A chain of signs is a loop, so that a line of a million '-' costs no stack: the last sign applies
+ * first, and - and ~ of two's complement are a factor and an offset (~x is -x - 1).
+ */
 static bool take_unary(struct call_cursor *c, uint64_t *value)
 {
     uint64_t factor = 1;

@@ -210,8 +210,10 @@ static bool take_result_value(struct call_cursor *c, struct call_result *result)
     return take_errno(c, result);
 }
 
-/* What may stand behind a result in a scenario: "(No such file)", an annotation, a comment. In
- * logs: anything. */
+/*
+ * What may stand behind a result in a scenario: "(No such file)", an annotation, a comment. In
+ * logs: anything.
+ */
 static bool take_trailer(struct call_cursor *c)
 {
     skip_annotation(c);
@@ -271,8 +273,10 @@ bool call_parse(const char *start, char *body, size_t length, const struct call_
 bool call_evaluate(const char *text, size_t length, const struct call_rules *rules, uint64_t *value,
                    struct call_error *error)
 {
-    /* An expression holds no strings, and only strings are written to: the cast is never used to
-     * change a byte. */
+    /*
+     * An expression holds no strings, and only strings are written to: the cast is never used to
+     * change a byte.
+     */
     char *start = (char *)(uintptr_t)text;
     struct call_cursor c = {start, start, start + length, rules, error, 0};
 

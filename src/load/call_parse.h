@@ -57,7 +57,9 @@ struct call_line {
     size_t body_length;
 };
 
-/* Takes the pid off a line and tells what it is. False: it is none of the forms, *error says where.
+/*
+ * Takes the pid off a line and tells what it is. False: it is none of the forms, *error says where.
+ * /
  */
 bool call_line_split(char *line, size_t length, struct call_line *out, struct call_error *error);
 
@@ -75,8 +77,10 @@ bool call_evaluate(const char *text, size_t length, const struct call_rules *rul
  */
 bool call_member(struct call_slice structure, const char *keyword, uint64_t *value);
 
-/* Do these bytes begin like a call, "[pid] [name =] call("? For recognising formats. *name: the
- * call's name. */
+/*
+ * Do these bytes begin like a call, "[pid] [name =] call("? For recognising formats. *name: the
+ * call's name.
+ */
 bool call_looks_like_call(const char *line, size_t length, struct call_slice *name);
 
 #endif

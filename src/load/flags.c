@@ -31,8 +31,10 @@ struct flag {
     uint64_t value;
 };
 
-/* Through int64_t, so that negative constants (AT_FDCWD) and pointers (NULL) both convert without
- * loss. */
+/*
+ * Through int64_t, so that negative constants (AT_FDCWD) and pointers (NULL) both convert without
+ * loss.
+ */
 #define FLAG_ENTRY(constant) {#constant, (uint64_t)(int64_t)(constant)},
 static const struct flag flag_table[] = {FLAGS_NAMES(FLAG_ENTRY)};
 #undef FLAG_ENTRY

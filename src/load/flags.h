@@ -42,8 +42,10 @@
     X(WCONTINUED) X(WNOHANG) X(WUNTRACED) X(__WALL) X(__WCLONE)
 /* clang-format on */
 
-/* The value of a name of `length` bytes (not NUL-terminated): true and *value; false: not a name of
- * ours. */
+/*
+ * The value of a name of `length` bytes (not NUL-terminated): true and *value; false: not a name of
+ * ours.
+ */
 bool flags_find(const char *name, size_t length, uint64_t *value);
 
 /* The name of a signal ("SIGSEGV"), "SIG?" when it has none here. */

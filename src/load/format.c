@@ -25,8 +25,10 @@ static bool begins(const char *line, size_t length, const char *word)
     return length >= strlen(word) && memcmp(line, word, strlen(word)) == 0;
 }
 
-/* An access line may lack its newline here, so it is looked at by its own small rule: mark, digits,
- * comma. */
+/*
+ * An access line may lack its newline here, so it is looked at by its own small rule: mark, digits,
+ * comma.
+ */
 static bool is_access(const char *line, size_t length)
 {
     size_t at = 3;

@@ -72,8 +72,10 @@ static __attribute__((noinline)) void lackey_note_signal(struct source *s, uint6
                     signal->va < mode_user_end(MW_MODE_SV48) ? "sv48" : "sv57");
 }
 
-/* The first store of an image is a push on its initial stack: this page is the stack's, and it
- * grows down. */
+/*
+ * The first store of an image is a push on its initial stack: this page is the stack's, and it
+ * grows down.
+ */
 static __attribute__((noinline)) void lackey_map_stack(struct source *s, uint64_t va)
 {
     int prot = PROT_READ | PROT_WRITE | PROT_GROWSDOWN;
@@ -95,8 +97,10 @@ static inline bool lackey_touch(struct mw_machine *m, struct process *p, uint64_
     return true;
 }
 
-/* A modify is a load, then a store; a table saves the loop three branches that no predictor could
- * learn. */
+/*
+ * A modify is a load, then a store; a table saves the loop three branches that no predictor could
+ * learn.
+ */
 static inline bool lackey_touch_line(struct mw_machine *m, struct process *p,
                                      const struct lackey_access *line, struct mw_signal *signal)
 {
@@ -174,8 +178,10 @@ static struct lackey_pending *lackey_find_pending(struct lackey *l, int thread)
     return NULL;
 }
 
-/* Keeps a call until its result comes. Of strings only one that fits is kept; no call that is
- * replayed has two. */
+/*
+ * Keeps a call until its result comes. Of strings only one that fits is kept; no call that is
+ * replayed has two.
+ */
 static void lackey_keep(struct lackey *l, int thread, const struct call *call)
 {
     struct lackey_pending *slot = lackey_find_pending(l, thread);

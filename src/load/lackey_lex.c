@@ -172,8 +172,10 @@ static bool is_argument_end(const struct lexer *l, const char *at)
     return left >= 3 && at[0] == ',' && at[1] == ' ' && (is_digit(at[2]) || at[2] == '-');
 }
 
-/* 0x4034bb0(/path): the path ends at the first ')' that an argument can end at, as paths may hold
- * ')' themselves. */
+/*
+ * 0x4034bb0(/path): the path ends at the first ')' that an argument can end at, as paths may hold
+ * ')' themselves.
+ */
 static bool take_path(struct lexer *l, struct call_arg *arg)
 {
     char *start = ++l->at;

@@ -120,8 +120,10 @@ struct lackey_call {
     struct call call;
 };
 
-/* A SYSCALL line. Paths are terminated in place, so the line is changed. False: *why says what is
- * wrong. */
+/*
+ * A SYSCALL line. Paths are terminated in place, so the line is changed. False: *why says what is
+ * wrong.
+ */
 bool lackey_lex_call(char *line, size_t length, struct lackey_call *out, const char **why);
 
 /* " --> [kind] Success(0x..)": the rest of a LACKEY_OPEN line. */

@@ -54,8 +54,10 @@ void maps_destroy(struct maps *m);
 /* Do these bytes begin like such a file? */
 bool maps_recognise(const char *bytes, size_t count);
 
-/* Adds all of a file. What is not understood is told and skipped. 0, -errno of reading, -ENOMEM,
- * -EFBIG. */
+/*
+ * Adds all of a file. What is not understood is told and skipped. 0, -errno of reading, -ENOMEM,
+ * -EFBIG.
+ */
 MUST_CHECK int maps_read(struct maps *m, struct reader *reader, struct report *report);
 
 /* The next snapshot of a process that was not used yet, now marked so; NULL: none. */

@@ -54,7 +54,9 @@ void reader_set_head(struct reader *r, const void *bytes, size_t count)
     r->head_bytes = count;
 }
 
-/* Bytes of the head, or one read(2), into what room there is. The count (0: end of file) or -errno.
+/*
+ * Bytes of the head, or one read(2), into what room there is. The count (0: end of file) or -errno.
+ * /
  */
 static ssize_t read_bytes(struct reader *r)
 {

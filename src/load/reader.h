@@ -45,8 +45,10 @@ enum reader_status {
 /* Opens a file and allocates the buffer. -errno of open(2), -ENOMEM. `file` outlives the reader. */
 MUST_CHECK int reader_open(struct reader *r, struct alloc *a, const char *file);
 
-/* Bytes that the caller has read from the file already and that come first. They outlive the
- * reader. */
+/*
+ * Bytes that the caller has read from the file already and that come first. They outlive the
+ * reader.
+ */
 void reader_set_head(struct reader *r, const void *bytes, size_t count);
 void reader_close(struct reader *r);
 
@@ -56,15 +58,19 @@ void reader_close(struct reader *r);
  */
 MUST_CHECK int reader_peek(struct reader *r, size_t bytes);
 
-/* The lines that are in the buffer, reading more when there is none. enum reader_status, or -errno.
- * They are not taken yet. */
+/*
+ * The lines that are in the buffer, reading more when there is none. enum reader_status, or -errno.
+ * They are not taken yet.
+ */
 MUST_CHECK int reader_block(struct reader *r, char **start, char **end);
 
 /* Takes what a parser has used of a block: `lines` lines up to `upto`. */
 void reader_take(struct reader *r, const char *upto, uint64_t lines);
 
-/* Takes one line, without its newline. enum reader_status, or -errno. READER_CUT: a last line
- * without newline. */
+/*
+ * Takes one line, without its newline. enum reader_status, or -errno. READER_CUT: a last line
+ * without newline.
+ */
 MUST_CHECK int reader_line(struct reader *r, char **line, size_t *length);
 
 #endif

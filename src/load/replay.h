@@ -21,8 +21,10 @@
 
 #define REPLAY_PATH_BYTES 4096
 
-/* What a descriptor of the log is. Unknown ones, pipes, terminals and sockets are no FILE and have
- * no path. */
+/*
+ * What a descriptor of the log is. Unknown ones, pipes, terminals and sockets are no FILE and have
+ * no path.
+ */
 struct replay_fd {
     char *path; /* absolute; owned; NULL: unknown */
     bool file;
@@ -115,8 +117,10 @@ void replay_finish_wait(struct replay *r, struct replay_process *p, int child);
 /* The log says that this child was reaped. */
 void replay_reap(struct replay *r, struct replay_process *p, int child_log_pid);
 
-/* Takes the memory of a process that has no log (yet), but keeps it; the oldest go when there are
- * too many. */
+/*
+ * Takes the memory of a process that has no log (yet), but keeps it; the oldest go when there are
+ * too many.
+ */
 void replay_empty(struct replay *r, struct replay_process *p);
 
 /* ---- calls (replay_call.c) ---- */
@@ -142,7 +146,9 @@ MUST_CHECK int replay_fds_copy(struct replay *r, struct replay_process *to,
                                const struct replay_process *from);
 void replay_fds_exec(struct replay *r, struct replay_process *p); /* closes what is close-on-exec */
 
-/* Makes the file at least this long, as the log shows that it must have been. A full disk is noted.
+/*
+ * Makes the file at least this long, as the log shows that it must have been. A full disk is noted.
+ * /
  */
 void replay_grow(struct replay *r, struct replay_process *p, const char *path, uint64_t bytes);
 
@@ -168,8 +174,10 @@ void replay_mprotect(struct replay *r, struct replay_process *p, const struct ca
 void replay_msync(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_brk(struct replay *r, struct replay_process *p, const struct call *call);
 
-/* The kernel's hand on user memory: every page of [va, va + bytes) as a load or store, no byte
- * moved. */
+/*
+ * The kernel's hand on user memory: every page of [va, va + bytes) as a load or store, no byte
+ * moved.
+ */
 void replay_touch(struct replay *r, struct replay_process *p, uint64_t va, uint64_t bytes,
                   enum mw_access access);
 
@@ -177,8 +185,10 @@ void replay_touch(struct replay *r, struct replay_process *p, uint64_t va, uint6
 void replay_maps_exec(struct replay *r, struct replay_process *p);
 void replay_maps_exit(struct replay *r, const struct replay_process *p);
 
-/* The path of the log as an absolute one without "." and "..", in `out`. False: it is too long.
- * (replay_path.c) */
+/*
+ * The path of the log as an absolute one without "." and "..", in `out`. False: it is too long.
+ * (replay_path.c)
+ */
 bool replay_path(const char *directory, const char *path, char out[REPLAY_PATH_BYTES]);
 /* Is it a file that lives in no file system that we could stand in for (/proc, /sys, /dev)? */
 bool replay_path_is_special(const char *path);

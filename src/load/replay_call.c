@@ -156,8 +156,10 @@ bool replay_clone_flags(const struct call *call, uint64_t *flags)
     return keyword == NULL || keyword->kind == CALL_ARG_NUMBER;
 }
 
-/* A thread shares its process's memory, so there is nothing to do; a vfork child shares it until it
- * execs, and is copied here. */
+/*
+ * A thread shares its process's memory, so there is nothing to do; a vfork child shares it until it
+ * execs, and is copied here.
+ */
 static void do_fork(struct replay *r, struct replay_process *p, const struct call *call)
 {
     uint64_t flags = 0;

@@ -14,8 +14,10 @@
 #define REPLAY_FDS      1024       /* as many as a process of the machine has */
 #define REPLAY_TRANSFER 0x7ffff000 /* the most that one read or write moves (read(2), NOTES) */
 
-/* The descriptor that a call made. False: it failed, or the number is one that no process of ours
- * can have. */
+/*
+ * The descriptor that a call made. False: it failed, or the number is one that no process of ours
+ * can have.
+ */
 static bool made_fd(const struct call *call, int *fd)
 {
     *fd = (int)call->result.value;
@@ -138,8 +140,10 @@ void replay_grow(struct replay *r, struct replay_process *p, const char *path, u
     replay_note_error(r, p, err);
 }
 
-/* Opens the path in the machine under the number that the log says. 0 or -errno; then it is not
- * open. */
+/*
+ * Opens the path in the machine under the number that the log says. 0 or -errno; then it is not
+ * open.
+ */
 static int open_as(struct replay *r, const struct replay_process *p, const char *path, int flags,
                    int fd)
 {
@@ -193,8 +197,10 @@ void replay_close(struct replay *r, struct replay_process *p, const struct call 
     bool open = replay_fd_find(p, fd) != NULL;
     int err = replay_succeeded(call) ? drop(r, p, fd) : 0;
 
-    /* Only what is ours can be compared; a pipe's descriptor may well be closed without our knowing
-     * it. */
+    /*
+     * Only what is ours can be compared; a pipe's descriptor may well be closed without our knowing
+     * it.
+     */
     if (open)
         replay_compare(r, call, replay_succeeded(call) && err == 0,
                        replay_succeeded(call) ? err : 0);

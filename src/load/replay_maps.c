@@ -16,8 +16,10 @@
 #include "load/maps.h"
 #include "load/replay.h"
 
-/* Is it part of the address space that the simulator has? The vsyscall page is in the kernel's
- * half. */
+/*
+ * Is it part of the address space that the simulator has? The vsyscall page is in the kernel's
+ * half.
+ */
 static bool is_user(const struct replay *r, const struct maps_line *line)
 {
     return line->end <= mode_user_end(mw_machine_config(r->machine)->mode);
@@ -93,8 +95,10 @@ static bool line_is_equal(struct replay *r, const struct replay_process *p,
     return at == line->end || !line->stack;
 }
 
-/* Is every page of the area in some recorded line? The lines ascend. A stack reaches as far down as
- * it grew. */
+/*
+ * Is every page of the area in some recorded line? The lines ascend. A stack reaches as far down as
+ * it grew.
+ */
 static bool area_is_recorded(const struct maps_snapshot *snapshot, const struct mw_vma *area)
 {
     uint64_t at = area->start;

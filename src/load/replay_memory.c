@@ -99,8 +99,10 @@ static int64_t map_anywhere(struct replay *r, struct replay_process *p, const st
     return map_at(r, p, *m, recorded);
 }
 
-/* mmap(address, ...). A hint that the simulator could not follow is made fixed, so that the replay
- * can go on. */
+/*
+ * mmap(address, ...). A hint that the simulator could not follow is made fixed, so that the replay
+ * can go on.
+ */
 static int64_t map_hinted(struct replay *r, const struct replay_process *p, const struct mapping *m,
                           uint64_t recorded)
 {
@@ -114,8 +116,10 @@ static int64_t map_hinted(struct replay *r, const struct replay_process *p, cons
     return got;
 }
 
-/* A failure is worth comparing where only the arguments decide: an anonymous mapping that is
- * malformed or in the way. */
+/*
+ * A failure is worth comparing where only the arguments decide: an anonymous mapping that is
+ * malformed or in the way.
+ */
 static void map_failing(struct replay *r, struct replay_process *p, const struct call *call,
                         const struct mapping *m)
 {
@@ -165,8 +169,10 @@ void replay_munmap(struct replay *r, struct replay_process *p, const struct call
     replay_compare(r, call, (got == 0) == replay_succeeded(call), got);
 }
 
-/* Success means that all of the range was mapped. A hole (ENOMEM) may be one that only we see, so
- * it is not replayed. */
+/*
+ * Success means that all of the range was mapped. A hole (ENOMEM) may be one that only we see, so
+ * it is not replayed.
+ */
 void replay_mprotect(struct replay *r, struct replay_process *p, const struct call *call)
 {
     uint64_t start = call_number(call, 0);

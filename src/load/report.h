@@ -25,13 +25,17 @@ struct report_place {
 void report_line(struct report *r, struct report_place place, bool failure, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Counts a line that was not understood; diagnoses it when it is the first of its log (*bad counts
- * those). */
+/*
+ * Counts a line that was not understood; diagnoses it when it is the first of its log (*bad counts
+ * those).
+ */
 void report_bad(struct report *r, uint64_t *bad, struct report_place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The closing diagnostic of a log: how many lines were not understood, when it was more than the
- * one diagnosed. */
+/*
+ * The closing diagnostic of a log: how many lines were not understood, when it was more than the
+ * one diagnosed.
+ */
 void report_bad_total(struct report *r, uint64_t bad, const char *file);
 
 /* Counts a call that is not simulated under its name. */

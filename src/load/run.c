@@ -95,8 +95,10 @@ static bool run_is_ready(struct run *run, struct source *s)
     return s->state == SOURCE_RUNNING || (s->state == SOURCE_NEW && run_may_begin(run, s));
 }
 
-/* Nobody could run: lets the first that has not begun begin, or ends the first wait. False: all
- * have ended. */
+/*
+ * Nobody could run: lets the first that has not begun begin, or ends the first wait. False: all
+ * have ended.
+ */
 static bool run_unblock(struct run *run)
 {
     for (unsigned i = 0; i < run->count; i++)
@@ -178,7 +180,9 @@ static int run_logs(struct run *run, enum mw_format format)
 
 /* ---- files ---- */
 
-/* Reads until the format is plain, so that a scenario typed at a terminal does not wait for 64 KiB.
+/*
+ * Reads until the format is plain, so that a scenario typed at a terminal does not wait for 64 KiB.
+ * /
  */
 static int run_recognise(struct reader *reader, enum mw_format *format)
 {

@@ -32,8 +32,10 @@ struct outcome {
     struct mw_signal signal;
 };
 
-/* Executes a call whose arguments fit the signature. False: it was refused, and the user was told
- * why. */
+/*
+ * Executes a call whose arguments fit the signature. False: it was refused, and the user was told
+ * why.
+ */
 typedef bool scenario_handler(struct scenario *s, const struct call *call, struct outcome *out);
 
 struct scenario_entry {
@@ -66,8 +68,10 @@ static inline bool outcome_is_error(const struct outcome *o)
 void scenario_check(struct scenario *s, const struct scenario_entry *entry, const struct call *call,
                     const struct outcome *outcome);
 
-/* The outcome as a number for a name: of bytes, the first eight as a little-endian number; of an
- * errno or signal, -1. */
+/*
+ * The outcome as a number for a name: of bytes, the first eight as a little-endian number; of an
+ * errno or signal, -1.
+ */
 uint64_t scenario_number(const struct scenario *s, const struct outcome *outcome);
 
 #endif

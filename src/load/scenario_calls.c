@@ -44,8 +44,10 @@ static bool do_brk(struct scenario *s, const struct call *call, struct outcome *
     return finish(out, mw_brk(s->machine, s->pid, ARG(0)));
 }
 
-/* A pid that stands behind '=' is adopted, so that a recorded fork and the lines of its child
- * agree. */
+/*
+ * A pid that stands behind '=' is adopted, so that a recorded fork and the lines of its child
+ * agree.
+ */
 static bool do_fork(struct scenario *s, const struct call *call, struct outcome *out)
 {
     const struct call_result *expected = &call->result;

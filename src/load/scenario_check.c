@@ -136,8 +136,10 @@ static bool matches(const struct scenario *s, const struct outcome *o, const str
     return r->value == -1 ? outcome_is_error(o) : o->value == r->value; /* -1 alone: any error */
 }
 
-/* A failure that nobody had written an expectation for counts as one that failed, or the sums would
- * not add up. */
+/*
+ * A failure that nobody had written an expectation for counts as one that failed, or the sums would
+ * not add up.
+ */
 static void count(struct mw_run_result *result, const struct scenario_entry *entry, bool written,
                   bool ok)
 {

@@ -31,8 +31,10 @@ static bool check_size(struct scenario *s, const struct call *call)
                            (unsigned long long)bytes);
 }
 
-/* An access of the machine returns 0 or -EFAULT with a signal; anything else is a result like a
- * call's. */
+/*
+ * An access of the machine returns 0 or -EFAULT with a signal; anything else is a result like a
+ * call's.
+ */
 static bool finish_access(struct outcome *out, int err, int64_t bytes)
 {
     if (err == -EFAULT)
@@ -66,8 +68,10 @@ static bool do_fetch(struct scenario *s, const struct call *call, struct outcome
         (int64_t)bytes);
 }
 
-/* A string is padded with zeros; a number is little-endian, and over eight bytes it fills every
- * byte. */
+/*
+ * A string is padded with zeros; a number is little-endian, and over eight bytes it fills every
+ * byte.
+ */
 static bool fill_bytes(struct scenario *s, const struct call_arg *value, uint8_t *bytes,
                        size_t count)
 {
@@ -96,8 +100,10 @@ static bool do_store(struct scenario *s, const struct call *call, struct outcome
         out, mw_store(s->machine, s->pid, call_number(call, 0), s->bytes, bytes, &out->signal), 0);
 }
 
-/* Without a value, each page's bytes hold the number of the page, from 1: a load tells which page
- * it sees. */
+/*
+ * Without a value, each page's bytes hold the number of the page, from 1: a load tells which page
+ * it sees.
+ */
 static bool make_contents(struct scenario *s, const struct call *call, uint8_t *bytes, size_t count)
 {
     if (call->args[1].kind == CALL_ARG_STRING)
@@ -130,8 +136,10 @@ static bool do_file_size(struct scenario *s, const struct call *call, struct out
     return finish(out, mw_file_size(s->machine, call_string(call, 0)));
 }
 
-/* file_load("/a", offset, bytes): what the machine's own hand reads, whatever processes have
- * mapped. */
+/*
+ * file_load("/a", offset, bytes): what the machine's own hand reads, whatever processes have
+ * mapped.
+ */
 static bool do_file_load(struct scenario *s, const struct call *call, struct outcome *out)
 {
     uint64_t bytes = call_number(call, 2);

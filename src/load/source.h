@@ -34,8 +34,10 @@ struct source {
 struct source_kind {
     /* Reads as much as tells log_pid and parent. -errno, -ENOMEM. */
     int (*prime)(struct source *s);
-    /* Replays at most `lines` lines, fewer when it must wait, ends, or comes to another log.
-     * -errno, -ENOMEM. */
+    /*
+     * Replays at most `lines` lines, fewer when it must wait, ends, or comes to another log.
+     * -errno, -ENOMEM.
+     */
     int (*turn)(struct source *s, uint64_t lines);
     void (*close)(struct source *s);
 };

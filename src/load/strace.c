@@ -17,8 +17,10 @@
 #define STRACE_THREADS    4096 /* known at one time: bounds the memory that a hostile log can take */
 #define STRACE_HALF_BYTES 65536 /* of the first half of a call */
 
-/* What is known of a pid of the log besides its process: half a call, or that it is a thread of
- * another. */
+/*
+ * What is known of a pid of the log besides its process: half a call, or that it is a thread of
+ * another.
+ */
 struct strace_thread {
     struct strace_thread *next;
     int tid;
@@ -89,8 +91,10 @@ static bool strace_is_thread(uint64_t flags)
     return (flags & CLONE_VM) != 0 && (flags & CLONE_VFORK) == 0;
 }
 
-/* A pid that nobody has seen: the child of the fork that has been under way longest. NULL: no fork
- * is. */
+/*
+ * A pid that nobody has seen: the child of the fork that has been under way longest. NULL: no fork
+ * is.
+ */
 static struct replay_process *strace_adopt(struct source *s, int tid)
 {
     struct strace_thread *parent = strace_of(s)->threads;
@@ -405,8 +409,10 @@ static int strace_pid_of_file(const char *file)
     return *end == '\0' && pid > 0 && pid <= INT32_MAX ? (int)pid : 0;
 }
 
-/* The first call tells: a process that execs first is one that strace started; the others continue
- * a fork. */
+/*
+ * The first call tells: a process that execs first is one that strace started; the others continue
+ * a fork.
+ */
 static int strace_prime(struct source *s)
 {
     struct call_slice name;

@@ -15,7 +15,9 @@ static int mm_brk_grow(struct mm *mm, vaddr_t start, vaddr_t end)
     const struct vma *above = vma_set_find_above(&mm->vmas, start);
     int err;
 
-    /* One page more than asked for must be free, and a stack above keeps its guard gap beyond that.
+    /*
+     * One page more than asked for must be free, and a stack above keeps its guard gap beyond that.
+     * /
      */
     if (above != NULL && above->start < end + PAGE_BYTES)
         return -ENOMEM;
@@ -32,8 +34,10 @@ static int mm_brk_grow(struct mm *mm, vaddr_t start, vaddr_t end)
     return 0;
 }
 
-/* Unmaps [start, end), the tail of the heap. Refused when the program has unmapped all of it
- * already. */
+/*
+ * Unmaps [start, end), the tail of the heap. Refused when the program has unmapped all of it
+ * already.
+ */
 static int mm_brk_shrink(struct mm *mm, vaddr_t start, vaddr_t end)
 {
     if (vma_set_count_in(&mm->vmas, (struct range){start, end}, 1) == 0)

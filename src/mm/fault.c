@@ -92,8 +92,10 @@ static int fault_anonymous(struct fault *f)
     return frame == NULL ? -ENOMEM : fault_install(f, frame, true);
 }
 
-/* Why a page of an object is had: from the cache, from the device, or new where there is no device
- * behind it. */
+/*
+ * Why a page of an object is had: from the cache, from the device, or new where there is no device
+ * behind it.
+ */
 static enum mw_reason fault_object_reason(const struct file_map *map, uint64_t index)
 {
     if (radix_get(&map->pages, index) != NULL)
@@ -120,8 +122,10 @@ static int fault_file_read(struct fault *f)
     return err != 0 ? err : fault_install(f, frame_get(frame), false);
 }
 
-/* A copy of `from` becomes the process's own page. `from` keeps a reference while memory is looked
- * for. */
+/*
+ * A copy of `from` becomes the process's own page. `from` keeps a reference while memory is looked
+ * for.
+ */
 static int fault_copy_from(const struct fault *f, struct frame *from)
 {
     struct frame_table *frames = f->mm->env->frames;
@@ -187,8 +191,10 @@ static int fault_cow(struct fault *f)
     return fault_copy_from(f, frame);
 }
 
-/* The entry allows the access already: another hart's repair, or A and D to be set by software
- * (Svade). */
+/*
+ * The entry allows the access already: another hart's repair, or A and D to be set by software
+ * (Svade).
+ */
 static int fault_spurious(struct fault *f)
 {
     struct frame *frame = frame_get(fault_frame(f));
@@ -248,8 +254,10 @@ static struct vma *fault_grow_stack(struct mm *mm, vaddr_t page)
     return v;
 }
 
-/* The area that has, or after growth or implicit mapping will have, the address. NULL: SIGSEGV
- * SEGV_MAPERR. */
+/*
+ * The area that has, or after growth or implicit mapping will have, the address. NULL: SIGSEGV
+ * SEGV_MAPERR.
+ */
 static struct vma *fault_find(struct fault *f)
 {
     struct mm *mm = f->mm;

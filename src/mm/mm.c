@@ -26,8 +26,10 @@ void mm_env_destroy(struct mm_env *env)
     pool_destroy(&env->vmas);
 }
 
-/* Linux keeps at least 128 MiB between mmap_base and the top, for the stack
- * (arch_pick_mmap_layout). */
+/*
+ * Linux keeps at least 128 MiB between mmap_base and the top, for the stack
+ * (arch_pick_mmap_layout).
+ */
 #define MM_STACK_GAP ((uint64_t)128 << 20)
 
 static void mm_choose_layout(struct mm *mm)
@@ -71,8 +73,10 @@ void mm_destroy(struct mm *mm)
     alloc_release(mm->env->alloc, mm);
 }
 
-/* Copies the pages of a private area, after dropping clean cache pages if frames run out on the
- * way. */
+/*
+ * Copies the pages of a private area, after dropping clean cache pages if frames run out on the
+ * way.
+ */
 static int mm_fork_pages(struct mm *child, struct mm *parent, struct range r,
                          struct tlb_batch *batch)
 {

@@ -78,8 +78,10 @@ MUST_CHECK int mm_fork(struct mm *parent, struct mm **out);
 /* Unmaps everything and frees it. */
 void mm_destroy(struct mm *mm);
 
-/* mmap(2) after the descriptor was resolved. `flags` are MAP_*; `file` NULL: anonymous. The
- * address, or -errno. */
+/*
+ * mmap(2) after the descriptor was resolved. `flags` are MAP_*; `file` NULL: anonymous. The
+ * address, or -errno.
+ */
 MUST_CHECK int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
                            struct mapped_file *file, uint64_t off_bytes);
 
@@ -87,12 +89,16 @@ MUST_CHECK int mm_munmap(struct mm *mm, vaddr_t start, uint64_t bytes);
 MUST_CHECK int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot);
 MUST_CHECK int mm_msync(struct mm *mm, vaddr_t start, uint64_t bytes, int flags);
 
-/* brk(2) as the kernel does it: returns the break after the call; it is unchanged when `end` cannot
- * be had. */
+/*
+ * brk(2) as the kernel does it: returns the break after the call; it is unchanged when `end` cannot
+ * be had.
+ */
 vaddr_t mm_brk(struct mm *mm, vaddr_t end);
 
-/* Maps what an access or call to [start, end) needs and no VMA covers; pages already mapped are
- * left. For replays. */
+/*
+ * Maps what an access or call to [start, end) needs and no VMA covers; pages already mapped are
+ * left. For replays.
+ */
 MUST_CHECK int mm_map_implicit(struct mm *mm, vaddr_t start, vaddr_t end, int prot,
                                unsigned vma_flags);
 

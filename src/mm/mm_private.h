@@ -13,8 +13,10 @@
 /* Areas that grow down keep a gap of 256 pages below them (stack_guard_gap). */
 #define MM_GUARD_BYTES (256 * PAGE_BYTES)
 
-/* What PTEs of an area with this protection may allow at most. W without R is reserved, so W brings
- * R, as on RISC-V Linux. */
+/*
+ * What PTEs of an area with this protection may allow at most. W without R is reserved, so W brings
+ * R, as on RISC-V Linux.
+ */
 static inline uint64_t mm_rights(uint32_t prot)
 {
     uint64_t rights = 0;
@@ -37,8 +39,10 @@ static inline uint64_t vma_index(const struct vma *v, vaddr_t va)
 /* A frame, if need be after dropping clean cache pages. NULL: there is none to be had. */
 struct frame *mm_frame_alloc(struct mm_env *env, bool zeroed);
 
-/* Makes `pte` the leaf for va in the one installation function of pt, after reclaim if need be.
- * -ENOMEM. */
+/*
+ * Makes `pte` the leaf for va in the one installation function of pt, after reclaim if need be.
+ * -ENOMEM.
+ */
 MUST_CHECK int mm_install(struct mm *mm, vaddr_t va, pte_t pte);
 
 /*
@@ -51,8 +55,10 @@ MUST_CHECK int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, i
 /* Splits areas so that none crosses start or end. Pre: reserved 2. */
 void mm_split_at(struct mm *mm, struct range r);
 
-/* Removes areas and pages of a range. Pre: page-aligned; room for two splits was reserved. Cannot
- * fail. */
+/*
+ * Removes areas and pages of a range. Pre: page-aligned; room for two splits was reserved. Cannot
+ * fail.
+ */
 void mm_unmap_range(struct mm *mm, struct range r);
 
 /* May the map get `more` VMAs by splitting (vm.max_map_count)? */
@@ -61,8 +67,10 @@ bool mm_may_split(const struct mm *mm, struct range r);
 /* A shared anonymous object of so many bytes, as a mapped file with one reference. -ENOMEM. */
 MUST_CHECK int mm_shared_new(struct mm_env *env, uint64_t bytes, struct mapped_file **out);
 
-/* Faults in the pages of a range as MAP_POPULATE does; stops silently at the first that cannot be
- * had. */
+/*
+ * Faults in the pages of a range as MAP_POPULATE does; stops silently at the first that cannot be
+ * had.
+ */
 void mm_populate(struct mm *mm, struct range r);
 
 /* Tells listeners of an area. */

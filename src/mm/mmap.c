@@ -11,7 +11,9 @@
 /* Areas that one range operation can add: a split at each end, and a new one. */
 #define MM_RESERVE 3
 
-/* The largest file has 2^63 - 1 bytes: a mapping that ends past its last whole page is -EOVERFLOW.
+/*
+ * The largest file has 2^63 - 1 bytes: a mapping that ends past its last whole page is -EOVERFLOW.
+ * /
  */
 #define MM_OFFSET_PAGES_MAX (((uint64_t)1 << (63 - PAGE_SHIFT)) - 1)
 
@@ -84,8 +86,10 @@ int mm_munmap(struct mm *mm, vaddr_t start, uint64_t bytes)
 
 /* ---- mmap ---- */
 
-/* Are type and rights of the mapping allowed for this file? EACCES, EINVAL, EOPNOTSUPP as mmap(2)
- * says. */
+/*
+ * Are type and rights of the mapping allowed for this file? EACCES, EINVAL, EOPNOTSUPP as mmap(2)
+ * says.
+ */
 static int mm_check_kind(int prot, int flags, const struct mapped_file *file)
 {
     int type = flags & MAP_TYPE;
@@ -189,8 +193,10 @@ int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags
         return -ENOMEM;
     if (file != NULL || (flags & MAP_TYPE) != MAP_SHARED)
         return mm_mmap_object(mm, hint, rounded, prot, flags, file, off_pages);
-    /* Shared anonymous memory lives in an object of its own, so that fork's copies show the same
-     * pages. */
+    /*
+     * Shared anonymous memory lives in an object of its own, so that fork's copies show the same
+     * pages.
+     */
     result = mm_shared_new(mm->env, rounded, &shared);
     if (result != 0)
         return result;
@@ -239,8 +245,10 @@ static bool mm_may_protect(const struct mm *mm, const struct vma *v, struct rang
     return vma_set_count(&mm->vmas) + splits <= mm->env->config->max_map_count;
 }
 
-/* The part of mprotect that goes area by area and stops at the first that will not: what came
- * before stays changed. */
+/*
+ * The part of mprotect that goes area by area and stops at the first that will not: what came
+ * before stays changed.
+ */
 static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct tlb_batch *batch)
 {
     for (vaddr_t at = r.start; at < r.end;) {

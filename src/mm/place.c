@@ -33,8 +33,10 @@ static const struct vma *mm_guard_in_way(const struct mm *mm, vaddr_t start, vad
     return above;
 }
 
-/* The highest room that ends at or below `high` and keeps the guard gap below the area above it; 0:
- * none. */
+/*
+ * The highest room that ends at or below `high` and keeps the guard gap below the area above it; 0:
+ * none.
+ */
 static vaddr_t mm_find_highest(const struct mm *mm, vaddr_t low, vaddr_t high, uint64_t bytes)
 {
     uint64_t start;
@@ -104,7 +106,9 @@ static bool mm_wants_huge(const struct mapped_file *file, uint64_t bytes, uint64
     return file->map->inode != NULL && off_bytes + bytes >= first + MM_HUGE_BYTES;
 }
 
-/* Room whose start equals the offset modulo 2 MiB, found with 2 MiB to spare; 0: not to be had so.
+/*
+ * Room whose start equals the offset modulo 2 MiB, found with 2 MiB to spare; 0: not to be had so.
+ * /
  */
 static vaddr_t mm_find_huge_gap(const struct mm *mm, uint64_t bytes, uint64_t off_bytes)
 {

@@ -83,7 +83,9 @@ MUST_CHECK int vma_set_reserve(struct vma_set *set, unsigned areas);
  */
 struct vma *vma_set_add(struct vma_set *set, const struct vma *model);
 
-/* Splits v at `at` (start < at < end): v keeps the lower part; returns the upper. Pre: reserved 1.
+/*
+ * Splits v at `at` (start < at < end): v keeps the lower part; returns the upper. Pre: reserved 1.
+ * /
  */
 struct vma *vma_set_split(struct vma_set *set, struct vma *v, vaddr_t at);
 
@@ -93,12 +95,16 @@ void vma_set_remove(struct vma_set *set, struct vma *v);
 /* Moves v's start down (stack growth) or its end up; the new room is free (contract). */
 void vma_set_extend(struct vma_set *set, struct vma *v, vaddr_t start, vaddr_t end);
 
-/* Merges v with its neighbours where it can; returns the area that covers v's range then. Cannot
- * fail. */
+/*
+ * Merges v with its neighbours where it can; returns the area that covers v's range then. Cannot
+ * fail.
+ */
 struct vma *vma_set_merge(struct vma_set *set, struct vma *v);
 
-/* May `next`, which begins where v ends, become part of v? All properties equal and offsets
- * contiguous. */
+/*
+ * May `next`, which begins where v ends, become part of v? All properties equal and offsets
+ * contiguous.
+ */
 bool vma_mergeable(const struct vma *v, const struct vma *next);
 
 /* Recomputes I-VMA-1..3. */

@@ -33,8 +33,10 @@ struct hart_set {
 void hart_set_init(struct hart_set *set, struct hart *harts, unsigned count, unsigned asid_bits,
                    struct clock *clock, uint32_t flush_ns, uint32_t ipi_ns);
 
-/* Gives (*asid, *generation) of the current generation if they are not of it already; flushes on
- * rollover. */
+/*
+ * Gives (*asid, *generation) of the current generation if they are not of it already; flushes on
+ * rollover.
+ */
 void hart_set_assign_asid(struct hart_set *set, uint16_t *asid, uint64_t *generation);
 
 #endif

@@ -38,16 +38,22 @@ struct pt {
 MUST_CHECK int pt_init(struct pt *pt, struct frame_table *frames, struct hart_set *harts,
                        enum mw_mode mode);
 
-/* Frees the root. Pre: no leaves (pt_unmap_range of everything came before, and its batch was
- * flushed). */
+/*
+ * Frees the root. Pre: no leaves (pt_unmap_range of everything came before, and its batch was
+ * flushed).
+ */
 void pt_destroy(struct pt *pt);
 
-/* Makes this the address space of a hart: assigns an ASID when it has none of this generation,
- * writes satp. */
+/*
+ * Makes this the address space of a hart: assigns an ASID when it has none of this generation,
+ * writes satp.
+ */
 void pt_activate(struct pt *pt, struct hart *hart);
 
-/* The leaf entry for va, pte_none() when there is none. *address, when not NULL, is where it lies
- * (if non-zero). */
+/*
+ * The leaf entry for va, pte_none() when there is none. *address, when not NULL, is where it lies
+ * (if non-zero).
+ */
 pte_t pt_lookup(const struct pt *pt, vaddr_t va, paddr_t *address);
 
 /*
@@ -61,8 +67,10 @@ MUST_CHECK int pt_install(struct pt *pt, vaddr_t va, pte_t pte, struct tlb_batch
 /* Called for each present leaf, in ascending order. It must not change the tables. */
 typedef void pt_visitor(void *context, vaddr_t va, pte_t pte);
 
-/* Removes all present leaves in the range, telling `visit` (may be NULL) each old entry: harvest D
- * there. */
+/*
+ * Removes all present leaves in the range, telling `visit` (may be NULL) each old entry: harvest D
+ * there.
+ */
 void pt_unmap_range(struct pt *pt, struct range r, struct tlb_batch *batch, pt_visitor *visit,
                     void *context);
 

@@ -10,8 +10,10 @@ struct pt_tally {
     uint64_t tables;
 };
 
-/* Is this a frame that may hold what an entry of `level` names: in RAM, in use, and a table exactly
- * when it must be? */
+/*
+ * Is this a frame that may hold what an entry of `level` names: in RAM, in use, and a table exactly
+ * when it must be?
+ */
 static bool pt_check_target(const struct pt *pt, pte_t entry, bool table)
 {
     paddr_t pa = pte_paddr(entry);

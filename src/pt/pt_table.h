@@ -8,8 +8,10 @@
 
 #define PT_LEVELS_MAX 5
 
-/* The tables from the root (highest level) down to the leaf table (level 0) on the way to one
- * address. */
+/*
+ * The tables from the root (highest level) down to the leaf table (level 0) on the way to one
+ * address.
+ */
 struct pt_path {
     struct frame *table[PT_LEVELS_MAX];
 };
@@ -30,12 +32,16 @@ static inline unsigned pt_top_level(const struct pt *pt)
  */
 pte_t *pt_next_table(const struct pt *pt, vaddr_t *va, vaddr_t end, struct pt_path *path);
 
-/* The leaf table for va with all tables on the way, made where they are missing. NULL: no frame;
- * nothing changed. */
+/*
+ * The leaf table for va with all tables on the way, made where they are missing. NULL: no frame;
+ * nothing changed.
+ */
 pte_t *pt_make_table(struct pt *pt, vaddr_t va, struct pt_path *path);
 
-/* Frees the tables of the path that have become empty, bottom up, through the batch; never the
- * root. */
+/*
+ * Frees the tables of the path that have become empty, bottom up, through the batch; never the
+ * root.
+ */
 void pt_prune(struct pt *pt, vaddr_t va, struct pt_path *path, struct tlb_batch *batch);
 
 /* The same, from level `lowest` up, at once: for tables just made, that no walker has seen. */

@@ -43,7 +43,8 @@ static void tlb_batch_fence(const struct tlb_batch *batch, struct hart *hart)
     clock_advance(set->clock, (uint64_t)set->flush_ns * batch->pages);
 }
 
-/* Tells every hart that ran this address space; all but the first, which asks, cost an interrupt.
+/*
+ * Tells every hart that ran this address space; all but the first, which asks, cost an interrupt. /
  */
 static void tlb_batch_shoot_down(struct tlb_batch *batch)
 {

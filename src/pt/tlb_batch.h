@@ -34,8 +34,10 @@ void tlb_batch_add_page(struct tlb_batch *batch, vaddr_t va);
 /* One reference of f is to be dropped after the next flush. */
 void tlb_batch_add_frame(struct tlb_batch *batch, struct frame *f);
 
-/* Invalidates and frees now. The batch may be used on. Emits shootdown when there was a page to
- * invalidate. */
+/*
+ * Invalidates and frees now. The batch may be used on. Emits shootdown when there was a page to
+ * invalidate.
+ */
 void tlb_batch_flush(struct tlb_batch *batch);
 
 /* The last flush. Every path that began a batch ends here. */

@@ -54,8 +54,10 @@ const char *event_field_signal_code(uint64_t signal, int64_t code);
 /* The value is a negative errno: its name, else NULL. */
 const char *event_field_errno(uint64_t value);
 
-/* The word for a value of a type that has words (access, cause, walk, reason, signal, owner, call);
- * else NULL. */
+/*
+ * The word for a value of a type that has words (access, cause, walk, reason, signal, owner, call);
+ * else NULL.
+ */
 const char *event_field_word(enum event_field_type type, uint64_t value);
 
 #endif

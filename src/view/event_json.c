@@ -9,8 +9,10 @@
 #include "view/event_field.h"
 #include "view/json.h"
 
-/* A result: the number, and beside a negative errno its name, since numbers of errors differ
- * between systems. */
+/*
+ * A result: the number, and beside a negative errno its name, since numbers of errors differ
+ * between systems.
+ */
 static void event_json_result(struct json *j, uint64_t value)
 {
     const char *error = event_field_errno(value);

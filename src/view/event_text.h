@@ -11,8 +11,10 @@
 #include <mapwalk/event.h>
 #include <stdio.h>
 
-/* The kind and its fields, without the common head and without a newline: `tlb_miss va=0x1000
- * access=load asid=1`. */
+/*
+ * The kind and its fields, without the common head and without a newline: `tlb_miss va=0x1000
+ * access=load asid=1`.
+ */
 void event_text_write_fields(FILE *out, const struct mw_event *event);
 
 /* A whole line. Errors stay in the stream. */

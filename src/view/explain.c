@@ -13,8 +13,10 @@ void explain_init(struct explain *e, FILE *out, struct names names)
     *e = (struct explain){.out = out, .names = names};
 }
 
-/* Is this one of the events of a translation, which are told only when the access turns out to
- * trap? */
+/*
+ * Is this one of the events of a translation, which are told only when the access turns out to
+ * trap?
+ */
 static bool explain_translates(unsigned kind)
 {
     return kind == MW_EVENT_TLB_MISS || kind == MW_EVENT_WALK_STEP || kind == MW_EVENT_WALK_END ||
@@ -30,8 +32,10 @@ static void explain_close(struct explain *e)
     e->pending_count = 0;
 }
 
-/* Keeps an event of the translation under way; a fill completes it, and with it the retry of a
- * repaired access. */
+/*
+ * Keeps an event of the translation under way; a fill completes it, and with it the retry of a
+ * repaired access.
+ */
 static void explain_translate(struct explain *e, const struct mw_event *event)
 {
     if (event->kind == MW_EVENT_TLB_MISS)
@@ -74,15 +78,19 @@ void explain_handle(void *explain, const struct mw_event *event)
 {
     struct explain *e = explain;
 
-    /* The kernel may send the signal after it has closed the operation, so this comes before the
-     * change of it. */
+    /*
+     * The kernel may send the signal after it has closed the operation, so this comes before the
+     * change of it.
+     */
     if (event->kind == MW_EVENT_SIGNAL && e->state == EXPLAIN_SIGNALLED) {
         explain_say_signal(e, event);
         e->state = EXPLAIN_LOOKING;
         return;
     }
-    /* Operations do not nest and do not interleave, so a new number says that the old one is
-     * complete. */
+    /*
+     * Operations do not nest and do not interleave, so a new number says that the old one is
+     * complete.
+     */
     if (event->op != e->op) {
         explain_close(e);
         e->op = event->op;

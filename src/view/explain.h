@@ -19,8 +19,10 @@
 
 #include "view/names.h"
 
-/* A miss, a PTE of each of five levels, its A/D update, the end of the walk, an eviction, a fill:
- * 10 at most. */
+/*
+ * A miss, a PTE of each of five levels, its A/D update, the end of the walk, an eviction, a fill:
+ * 10 at most.
+ */
 #define EXPLAIN_PENDING 12
 
 /* What explain_handle needs to see: all but hits, which would cost a call each and never trap. */

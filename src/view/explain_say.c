@@ -16,7 +16,9 @@
 
 #define EXPLAIN_PTE_BYTES 32 /* of mw_pte_format's text */
 
-/* One line, or with an open end its beginning: the only place that knows the prefix (I-EXPLAIN-1).
+/*
+ * One line, or with an open end its beginning: the only place that knows the prefix (I-EXPLAIN-1).
+ * /
  */
 static void explain_begin(struct explain *e)
 {
@@ -37,7 +39,9 @@ static void explain_line(struct explain *e, const char *format, ...)
     fputc('\n', e->out);
 }
 
-/* The word for what the process did, as part of a sentence; mw_access_name has the word for tables.
+/*
+ * The word for what the process did, as part of a sentence; mw_access_name has the word for tables.
+ * /
  */
 static const char *explain_verb(uint64_t access)
 {
@@ -62,7 +66,9 @@ void explain_say_access(struct explain *e, const struct mw_event *trap)
         trap->pid, explain_verb(trap->arg[1]), trap->arg[0], trap->hart, trap->op, trap->time_ns);
 }
 
-/* What the walker did with the i-th pending event's PTE, seen from the step or end that follows it.
+/*
+ * What the walker did with the i-th pending event's PTE, seen from the step or end that follows it.
+ * /
  */
 static const char *explain_step_meaning(const struct explain *e, unsigned i)
 {
@@ -115,8 +121,10 @@ static void explain_say_pte(struct explain *e, const char *tag, const char *what
                  event->arg[0], event->arg[1], after);
 }
 
-/* What the TLB holds from now on: a later change of the PTE in memory does not change it (hence
- * shootdowns). */
+/*
+ * What the TLB holds from now on: a later change of the PTE in memory does not change it (hence
+ * shootdowns).
+ */
 static void explain_say_fill(struct explain *e, const char *tag, const struct mw_event *fill)
 {
     char pte[EXPLAIN_PTE_BYTES];
@@ -186,7 +194,9 @@ static void explain_write_object(struct explain *e, const struct mw_event *vma)
     fprintf(e->out, ", page %" PRIu64 " of the file", page);
 }
 
-/* The area that the fault handler found: its range, its rights, what it maps and how it came about.
+/*
+ * The area that the fault handler found: its range, its rights, what it maps and how it came about.
+ * /
  */
 static void explain_say_vma(struct explain *e, const struct mw_event *vma)
 {
@@ -359,8 +369,10 @@ void explain_say_signal(struct explain *e, const struct mw_event *signal)
     explain_write_signal(e, signal->arg[0], signal->arg[1], signal->arg[2]);
 }
 
-/* The three ways a repaired access can go on. Which one it was, the TLB's events tell: see
- * explain.h. */
+/*
+ * The three ways a repaired access can go on. Which one it was, the TLB's events tell: see
+ * explain.h.
+ */
 void explain_say_done(struct explain *e)
 {
     explain_line(e, "retry: the %s succeeds", mw_access_name(e->access));

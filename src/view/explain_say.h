@@ -14,8 +14,10 @@
 /* Who accesses what: the first line of a fault. `trap` is its MW_EVENT_TRAP. */
 void explain_say_access(struct explain *e, const struct mw_event *trap);
 
-/* The pending translation: TLB miss, each level of the walk, its end. `tag` ("" or "retry: ")
- * follows the prefix. */
+/*
+ * The pending translation: TLB miss, each level of the walk, its end. `tag` ("" or "retry: ")
+ * follows the prefix.
+ */
 void explain_say_translation(struct explain *e, const char *tag);
 
 /* The exception and why the walker raised it. */

@@ -61,7 +61,9 @@ static void json_value(struct json *j)
     j->key = false;
 }
 
-/* Bits above the new depth are left over from objects that have ended; only its own are made right.
+/*
+ * Bits above the new depth are left over from objects that have ended; only its own are made right.
+ * /
  */
 static void json_open(struct json *j, char bracket, bool array)
 {
@@ -169,8 +171,10 @@ static void json_escape(struct json *j, unsigned char byte)
     json_byte(j, letters[name - names]);
 }
 
-/* The text between quotes. A byte of a broken sequence is replaced alone, so that what follows it
- * is not lost. */
+/*
+ * The text between quotes. A byte of a broken sequence is replaced alone, so that what follows it
+ * is not lost.
+ */
 static void json_quoted(struct json *j, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;

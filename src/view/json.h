@@ -41,8 +41,10 @@ void json_array_begin(struct json *j);
 void json_array_end(struct json *j);
 void json_key(struct json *j, const char *name);
 
-/* Bytes that are not UTF-8 become U+FFFD, one for each; control characters, quotes and backslashes
- * are escaped. */
+/*
+ * Bytes that are not UTF-8 become U+FFFD, one for each; control characters, quotes and backslashes
+ * are escaped.
+ */
 void json_string(struct json *j, const char *text);
 void json_u64(struct json *j, uint64_t value);
 void json_s64(struct json *j, int64_t value);

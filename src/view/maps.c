@@ -12,8 +12,10 @@
 
 #define MAPS_NAME_COLUMN 73 /* where proc(5)'s own lines have the name */
 
-/* Linux has no word for an area that nobody asked for; without one it would look like any anonymous
- * memory. */
+/*
+ * Linux has no word for an area that nobody asked for; without one it would look like any anonymous
+ * memory.
+ */
 static const char *maps_name(const struct mw_vma *v)
 {
     return *v->name == '\0' && v->implicit ? "[implicit]" : v->name;
@@ -35,8 +37,10 @@ void maps_write_text(FILE *out, const struct mw_vma *v)
     fputc('\n', out);
 }
 
-/* The same facts by name; the name stays empty where Linux would show none, since `implicit` is a
- * key of its own. */
+/*
+ * The same facts by name; the name stays empty where Linux would show none, since `implicit` is a
+ * key of its own.
+ */
 void maps_write_json(struct json *j, int pid, const struct mw_vma *v)
 {
     char prot[4];

@@ -13,7 +13,9 @@ const char *names_find(const struct names *names, uint64_t inode)
     return name == NULL ? "" : name;
 }
 
-/* The backslash is escaped too, or an escape in the output could not be told from one in the name.
+/*
+ * The backslash is escaped too, or an escape in the output could not be told from one in the name.
+ * /
  */
 void names_write(FILE *out, const char *name)
 {

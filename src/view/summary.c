@@ -104,8 +104,10 @@ static void summary_accesses(FILE *out, const struct mw_stats *stats)
                    summary_ratio(stats->walks.references, stats->walks.total));
 }
 
-/* The reasons that a reader looks for even when there were none; the others are told when they came
- * up. */
+/*
+ * The reasons that a reader looks for even when there were none; the others are told when they came
+ * up.
+ */
 static bool summary_usual_reason(unsigned reason)
 {
     switch (reason) {
@@ -122,7 +124,9 @@ static bool summary_usual_reason(unsigned reason)
     }
 }
 
-/* Reasons explain themselves, since whoever reads a summary for the first time does not know them.
+/*
+ * Reasons explain themselves, since whoever reads a summary for the first time does not know them.
+ * /
  */
 static void summary_faults(FILE *out, const struct mw_stats *stats)
 {

@@ -67,8 +67,10 @@ static void summary_json_calls(struct json *j, const struct summary *s)
     json_object_end(j);
 }
 
-/* TLBs and what keeps them true: shootdowns and ASIDs are counted with `other` in the snapshot, but
- * belong here. */
+/*
+ * TLBs and what keeps them true: shootdowns and ASIDs are counted with `other` in the snapshot, but
+ * belong here.
+ */
 static void summary_json_tlb(struct json *j, const struct mw_stats *stats)
 {
     json_key(j, "tlb");

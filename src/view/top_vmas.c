@@ -129,8 +129,10 @@ static struct top_vmas_process *top_vmas_process_of(struct top_vmas *t, uint32_t
     return p;
 }
 
-/* Another object was mapped over part of an area: what is left of it below, else above; else it
- * ends. */
+/*
+ * Another object was mapped over part of an area: what is left of it below, else above; else it
+ * ends.
+ */
 static void top_vmas_cut(struct top_vmas *t, struct imap *areas, const struct imap_entry *entry,
                          const struct top_vma *by)
 {
@@ -142,8 +144,10 @@ static void top_vmas_cut(struct top_vmas *t, struct imap *areas, const struct im
         top_vmas_end_area(t, imap_erase(areas, entry->start));
 }
 
-/* The same object under overlapping ranges is the same area: `into` takes it over, range and
- * counts. */
+/*
+ * The same object under overlapping ranges is the same area: `into` takes it over, range and
+ * counts.
+ */
 static void top_vmas_absorb(struct top_vmas *t, struct imap *areas, const struct imap_entry *entry,
                             struct top_vma *into)
 {
@@ -179,7 +183,9 @@ static void top_vmas_clear(struct top_vmas *t, struct imap *areas, struct top_vm
     }
 }
 
-/* A new area like `seen`, with the counts of those it continues. NULL: no memory, nothing changed.
+/*
+ * A new area like `seen`, with the counts of those it continues. NULL: no memory, nothing changed.
+ * /
  */
 static struct top_vma *top_vmas_insert(struct top_vmas *t, struct imap *areas,
                                        const struct top_vma *seen)
@@ -321,8 +327,10 @@ void top_vmas_handle(void *top, const struct mw_event *event)
 
 unsigned top_vmas_best(const struct top_vmas *t, struct top_vma out[TOP_VMAS])
 {
-    /* What ended competes with what lives; the list is made anew each time, since counts of the
-     * living change. */
+    /*
+     * What ended competes with what lives; the list is made anew each time, since counts of the
+     * living change.
+     */
     unsigned count = t->ended_count;
     struct imap_entry entry;
     uint64_t pid = 0;

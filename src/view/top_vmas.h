@@ -65,8 +65,10 @@ void top_vmas_handle(void *top, const struct mw_event *event);
 /* The areas with the most faults so far, best first: fills out[0..], returns how many. */
 unsigned top_vmas_best(const struct top_vmas *t, struct top_vma out[TOP_VMAS]);
 
-/* What an area is, for people: the file's path, "[heap]", "[stack]", "[implicit]", "[anon]";
- * "[inode]" for a file without a name. */
+/*
+ * What an area is, for people: the file's path, "[heap]", "[stack]", "[implicit]", "[anon]";
+ * "[inode]" for a file without a name.
+ */
 const char *top_vmas_label(const struct top_vma *v, const struct names *names);
 
 #endif

@@ -27,8 +27,10 @@ static struct mw_machine *tour_machine(const struct mw_config *config)
     return machine;
 }
 
-/* An error that a shortage of memory met is told to the next who syncs the file: to us, before the
- * tour that must be clean. */
+/*
+ * An error that a shortage of memory met is told to the next who syncs the file: to us, before the
+ * tour that must be clean.
+ */
 static void forget_errors(struct mw_machine *machine)
 {
     int pid = mw_spawn(machine);
@@ -39,7 +41,9 @@ static void forget_errors(struct mw_machine *machine)
     ck_assert_int_eq(mw_exit(machine, pid, 0), 0);
 }
 
-/* What every test of a failure ends with: all is well again, and switching off finds nothing lost.
+/*
+ * What every test of a failure ends with: all is well again, and switching off finds nothing lost.
+ * /
  */
 static void recover(struct mw_machine *machine)
 {
@@ -166,8 +170,10 @@ START_TEST(each_flush_of_the_device_may_fail)
 }
 END_TEST
 
-/* A file mapped and stored to, synced while a request fails, and synced again: then all of it is on
- * the disk. */
+/*
+ * A file mapped and stored to, synced while a request fails, and synced again: then all of it is on
+ * the disk.
+ */
 static bool check_sync_after_failure(enum dev_request kind, uint64_t n, bool by_msync)
 {
     struct mw_config config = tour_config();

@@ -366,7 +366,9 @@ START_TEST(a_new_mapping_at_an_old_place_shows_new_memory)
 }
 END_TEST
 
-/* One address in many processes: only the address-space identifier (or the flush) tells them apart.
+/*
+ * One address in many processes: only the address-space identifier (or the flush) tells them apart.
+ * /
  */
 static void check_processes_apart(unsigned asid_bits)
 {
@@ -440,8 +442,10 @@ START_TEST(without_hardware_dirty_bits_one_fault_still_makes_a_page_writable)
     world_store(&w, p, 1);
     ck_assert_int_eq(mw_fork(w.machine, w.pid), w.pid + 1);
     ck_assert_int_eq(mw_exit(w.machine, w.pid + 1, 0), 0);
-    /* The copy is gone, so the page is the parent's again: written without a copy, D set by
-     * software. */
+    /*
+     * The copy is gone, so the page is the parent's again: written without a copy, D set by
+     * software.
+     */
     ck_assert_uint_eq(world_store_reason(&w, w.pid, p), MW_REASON_COW_REUSE);
     ck_assert_uint_eq(world_store_reason(&w, w.pid, p), NO_FAULT);
     world_close(&w);

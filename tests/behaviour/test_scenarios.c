@@ -233,8 +233,10 @@ START_TEST(files_that_are_no_scenario_are_refused)
 }
 END_TEST
 
-/* A store to each of 16 pages in a machine that has 8 frames: the first ones succeed, the last does
- * not. */
+/*
+ * A store to each of 16 pages in a machine that has 8 frames: the first ones succeed, the last does
+ * not.
+ */
 START_TEST(running_out_of_frames_is_a_result_like_any_other)
 {
     char text[1024] = "p = mmap(NULL, 64K, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, "

@@ -10,8 +10,10 @@
 
 #include "behaviour/world.h"
 
-/* The calls and accesses that did not succeed; 0 on a healthy machine with 64 frames or more.
- * Leaves no process behind. */
+/*
+ * The calls and accesses that did not succeed; 0 on a healthy machine with 64 frames or more.
+ * Leaves no process behind.
+ */
 unsigned tour_run(struct mw_machine *machine);
 
 #endif

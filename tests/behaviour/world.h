@@ -54,7 +54,9 @@ struct mw_signal world_store_signal(struct world *w, uint64_t va);
 /* Is the page mapped, as far as a load can tell? */
 bool world_mapped(struct world *w, uint64_t va);
 
-/* The reason of the one fault that a load (store) takes; NO_FAULT: it takes none. It must succeed.
+/*
+ * The reason of the one fault that a load (store) takes; NO_FAULT: it takes none. It must succeed.
+ * /
  */
 unsigned world_load_reason(struct world *w, int pid, uint64_t va);
 unsigned world_store_reason(struct world *w, int pid, uint64_t va);

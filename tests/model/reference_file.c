@@ -112,7 +112,9 @@ static uint64_t copy_user(struct reference_vm *vm, struct reference_process *p, 
     return done;
 }
 
-/* One piece of a transfer, within one page of the file: bytes moved; 0: end of file, or bad memory.
+/*
+ * One piece of a transfer, within one page of the file: bytes moved; 0: end of file, or bad memory.
+ * /
  */
 static uint64_t transfer_piece(struct reference_vm *vm, struct reference_process *p,
                                const struct operation *op, struct reference_object *file,

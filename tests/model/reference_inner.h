@@ -55,8 +55,10 @@ void reference_window_unmap(const struct reference_vm *vm, struct reference_proc
 
 /* ---- accesses ---- */
 
-/* The bytes at va after all that an access does to the page, good up to its end; or NULL with
- * *signal. */
+/*
+ * The bytes at va after all that an access does to the page, good up to its end; or NULL with
+ * *signal.
+ */
 uint8_t *reference_access_page(struct reference_vm *vm, struct reference_process *p, uint64_t va,
                                enum mw_access access, struct mw_signal *signal);
 

@@ -195,8 +195,10 @@ static void brk_map(const struct reference_vm *vm, struct reference_process *p, 
             .mapped = true, .may_write = true, .own = true, .prot = PROT_READ | PROT_WRITE};
 }
 
-/* brk(2) as the kernel does it: the page after the new end must be free; a break that shrinks must
- * find something to unmap. */
+/*
+ * brk(2) as the kernel does it: the page after the new end must be free; a break that shrinks must
+ * find something to unmap.
+ */
 int64_t reference_run_brk(struct reference_vm *vm, struct reference_process *p,
                           const struct operation *op)
 {

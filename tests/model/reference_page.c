@@ -88,8 +88,10 @@ void reference_page_unmap(struct reference_page *page)
     memset(page, 0, sizeof(*page));
 }
 
-/* Only pages of a private area that may be written are populated with a write (mmap(2),
- * MAP_POPULATE). False: it cannot. */
+/*
+ * Only pages of a private area that may be written are populated with a write (mmap(2),
+ * MAP_POPULATE). False: it cannot.
+ */
 bool reference_page_populate(struct reference_page *page)
 {
     if (page->prot == PROT_NONE || reference_page_bytes(page) == NULL)
@@ -156,8 +158,10 @@ static int access_needs(enum mw_access access)
     return access == MW_STORE ? PROT_WRITE : PROT_READ | PROT_WRITE;
 }
 
-/* The bytes at va after all that an access does to the page, good up to its end; or NULL with
- * *signal. */
+/*
+ * The bytes at va after all that an access does to the page, good up to its end; or NULL with
+ * *signal.
+ */
 uint8_t *reference_access_page(struct reference_vm *vm, struct reference_process *p, uint64_t va,
                                enum mw_access access, struct mw_signal *signal)
 {

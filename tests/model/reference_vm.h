@@ -78,8 +78,10 @@ struct reference_vm {
 struct reference_vm *reference_vm_new(uint64_t window, uint64_t user_end, uint64_t min_addr);
 void reference_vm_free(struct reference_vm *vm);
 
-/* Gives name `file` (of which there is no file yet) `bytes` bytes; each byte is the number of its
- * page, from 1. */
+/*
+ * Gives name `file` (of which there is no file yet) `bytes` bytes; each byte is the number of its
+ * page, from 1.
+ */
 void reference_vm_put_file(struct reference_vm *vm, unsigned file, uint64_t bytes);
 
 /* The living process of a pid, or NULL. */
@@ -88,7 +90,9 @@ struct reference_process *reference_vm_process(struct reference_vm *vm, int pid)
 /* Pre: op->pid lives. */
 void reference_vm_run(struct reference_vm *vm, const struct operation *op, struct outcome *out);
 
-/* The bytes that a page shows; NULL where there are none: not mapped, or past the end of the file.
+/*
+ * The bytes that a page shows; NULL where there are none: not mapped, or past the end of the file.
+ * /
  */
 const uint8_t *reference_page_bytes(const struct reference_page *page);
 

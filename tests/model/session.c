@@ -133,8 +133,10 @@ void session_step(struct session *s)
     session_check(s);
 }
 
-/* Is it an operation of which a part may remain when the rest fails? write(2), mprotect(2), and
- * what writes back. */
+/*
+ * Is it an operation of which a part may remain when the rest fails? write(2), mprotect(2), and
+ * what writes back.
+ */
 static bool session_is_partial(const struct operation *op)
 {
     switch (op->kind) {
@@ -205,8 +207,10 @@ static bool session_page_like_area(const struct reference_page *page, const stru
            (area->inode != 0) == is_file;
 }
 
-/* The machine chose the inode number: it must be one for each file, at least as long as the file
- * lives. */
+/*
+ * The machine chose the inode number: it must be one for each file, at least as long as the file
+ * lives.
+ */
 static bool session_inode_fits(struct reference_page *page, const struct mw_vma *area)
 {
     if (page->object == NULL || page->object->anonymous)

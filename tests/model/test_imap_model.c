@@ -298,8 +298,10 @@ static void run(const struct profile *p)
     prng_seed(&m->chance, p->seed);
     bool growing = true;
     for (unsigned n = 0; n < p->operations; n++) {
-        /* Up to the wanted number and down to a few again, so that nodes split and merge at all
-         * heights. */
+        /*
+         * Up to the wanted number and down to a few again, so that nodes split and merge at all
+         * heights.
+         */
         if (m->count >= p->wanted)
             growing = false;
         else if (m->count < 3)

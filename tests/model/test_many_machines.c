@@ -35,8 +35,10 @@ static void actor_hear(void *context, const struct mw_event *event)
         a->events = prng_mix(a->events ^ words[i]);
 }
 
-/* The machines differ in mode and TLB, so that whatever one left behind would be wrong for the
- * next. */
+/*
+ * The machines differ in mode and TLB, so that whatever one left behind would be wrong for the
+ * next.
+ */
 static void actor_begin(struct actor *a, uint64_t seed)
 {
     struct mw_config config;

@@ -22,7 +22,8 @@
 #define CLUSTER_SIZE ((size_t)150)
 #define PLACES       (CLUSTERS * CLUSTER_SIZE)
 
-/* In ascending order and apart by more than their size. The last one ends with the largest index.
+/*
+ * In ascending order and apart by more than their size. The last one ends with the largest index. /
  */
 static const uint64_t cluster_start[CLUSTERS] = {
     0,
@@ -67,7 +68,9 @@ static unsigned model_height(uint64_t index)
     return height;
 }
 
-/* The first place at or above an index whose entry has the tag (RADIX_TAGS: any entry); NULL: none.
+/*
+ * The first place at or above an index whose entry has the tag (RADIX_TAGS: any entry); NULL: none.
+ * /
  */
 static const struct place *model_next(const struct model *m, uint64_t index, unsigned tag)
 {

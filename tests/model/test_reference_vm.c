@@ -120,8 +120,10 @@ static void a_and_d_set_by_traps_change_nothing_that_a_program_sees(void **state
     run_variants(variants, sizeof(variants) / sizeof(variants[0]), 21);
 }
 
-/* The machine's own checks also run between the two faults of one access, where a session does not
- * look. */
+/*
+ * The machine's own checks also run between the two faults of one access, where a session does not
+ * look.
+ */
 static void invariants_hold_inside_of_operations_too(void **state)
 {
     static const struct variant checked = {MW_MODE_SV39, 4, 2, 1, true, true};

@@ -106,7 +106,8 @@ static uint64_t hostile_pte(struct pair *p)
     }
 }
 
-/* An entry for a table of this level: a pointer to one of the next, or a leaf that has RAM in it.
+/*
+ * An entry for a table of this level: a pointer to one of the next, or a leaf that has RAM in it. /
  */
 static uint64_t random_pte(struct pair *p, uint64_t level)
 {
@@ -278,7 +279,9 @@ static void compare_counters(const struct pair *p)
     assert_int_equal(p->h.tlb.dropped, n->dropped);
 }
 
-/* Everything: memory, simulated time, and each entry of the list is in the TLB, which has no more.
+/*
+ * Everything: memory, simulated time, and each entry of the list is in the TLB, which has no more.
+ * /
  */
 static void compare_state(struct pair *p)
 {

@@ -84,7 +84,9 @@ static inline int bit(uint64_t word, int n)
     return (int)(word >> n & 1);
 }
 
-/* Bits of a PTE by number: V 0, R 1, W 2, X 3, U 4, G 5, A 6, D 7; PPN 53..10; 63..54 must be zero.
+/*
+ * Bits of a PTE by number: V 0, R 1, W 2, X 3, U 4, G 5, A 6, D 7; PPN 53..10; 63..54 must be zero.
+ * /
  */
 static inline uint64_t frame_of(uint64_t pte)
 {
@@ -96,8 +98,10 @@ static inline int writes(enum mw_access access)
     return access == MW_STORE || access == MW_AMO;
 }
 
-/* Step 5 of the translation process: R, W, X, then U under privilege and SUM; and the A/D condition
- * of step 7. */
+/*
+ * Step 5 of the translation process: R, W, X, then U under privilege and SUM; and the A/D condition
+ * of step 7.
+ */
 static inline int model_rights(const struct model_registers *r, uint64_t pte, enum mw_access access)
 {
     if (access == MW_LOAD && !bit(pte, 1) && !(r->mxr && bit(pte, 3)))

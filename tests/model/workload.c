@@ -38,7 +38,9 @@ void workload_configure(struct mw_config *config)
     config->max_processes = REFERENCE_PROCESSES;
 }
 
-/* Everything but the window is taken. NORESERVE keeps the fences apart from what the workload maps.
+/*
+ * Everything but the window is taken. NORESERVE keeps the fences apart from what the workload maps.
+ * /
  */
 static int workload_fence(struct mw_machine *m, uint64_t start, uint64_t end)
 {
@@ -133,8 +135,10 @@ static struct reference_process *draw_process(struct workload *w)
     return p;
 }
 
-/* A range of whole pages in the window; short ones are likelier, and so is its start (where the
- * heap is). */
+/*
+ * A range of whole pages in the window; short ones are likelier, and so is its start (where the
+ * heap is).
+ */
 static struct range draw_range(struct workload *w)
 {
     uint64_t first = below(w, one_in(w, 3) ? 12 : REFERENCE_PAGES);
@@ -214,8 +218,10 @@ static const struct reference_page *find_page(struct workload *w, const struct r
     return NULL;
 }
 
-/* An address that no page of the window has: its edges, the ends of user space, and what no mode
- * can translate. */
+/*
+ * An address that no page of the window has: its edges, the ends of user space, and what no mode
+ * can translate.
+ */
 static uint64_t draw_strange_address(struct workload *w)
 {
     const uint64_t edges[] = {0,
@@ -488,8 +494,10 @@ static void draw_arguments(struct workload *w, const struct reference_process *p
 
 /* ---- what is not drawn ---- */
 
-/* Frames that everything takes at most: each private page, each page of an object, tables. Objects
- * count once for each page that shows them: too many, never too few. */
+/*
+ * Frames that everything takes at most: each private page, each page of an object, tables. Objects
+ * count once for each page that shows them: too many, never too few.
+ */
 static uint64_t workload_frames(const struct workload *w)
 {
     uint64_t frames = REFERENCE_NAMES * WORKLOAD_FILE_PAGES + WORKLOAD_LIVE * 10 + 16;

@@ -22,11 +22,15 @@ struct workload {
     unsigned mappings; /* still to be drawn first, so that the accesses find something */
 };
 
-/* The configuration of a machine for a workload: heap at the window, as many processes as the
- * reference has. */
+/*
+ * The configuration of a machine for a workload: heap at the window, as many processes as the
+ * reference has.
+ */
 void workload_configure(struct mw_config *config);
 
-/* Where the window lies in a paging mode: across the boundary of tables of every level but the top.
+/*
+ * Where the window lies in a paging mode: across the boundary of tables of every level but the top.
+ * /
  */
 uint64_t workload_window(enum mw_mode mode);
 

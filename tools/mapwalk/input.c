@@ -25,8 +25,10 @@ static int input_complain_format(const char *file)
     return TOOL_INPUT;
 }
 
-/* Can the file be read, as far as can be told without opening it? A pipe that is opened and closed
- * is lost. */
+/*
+ * Can the file be read, as far as can be told without opening it? A pipe that is opened and closed
+ * is lost.
+ */
 static int input_check_file(const char *file, bool *regular)
 {
     struct stat status;
@@ -40,8 +42,10 @@ static int input_check_file(const char *file, bool *regular)
     return S_ISDIR(status.st_mode) ? -EISDIR : 0;
 }
 
-/* Looks at all files, so that a missing one is found before anything is run. The first regular one
- * tells the format. */
+/*
+ * Looks at all files, so that a missing one is found before anything is run. The first regular one
+ * tells the format.
+ */
 static int input_peek_files(struct input *in)
 {
     for (unsigned i = 0; i < in->count; i++) {

@@ -99,7 +99,9 @@ static char *record_default_name(const char *program)
     return asprintf(&name, "%s.lackey", slash == NULL ? program : slash + 1) < 0 ? NULL : name;
 }
 
-/* The whole command line of valgrind, for freeing. NULL: no memory. `log` says where the log goes.
+/*
+ * The whole command line of valgrind, for freeing. NULL: no memory. `log` says where the log goes.
+ * /
  */
 static const char **record_arguments(const struct record_request *r, const char *log, bool children)
 {

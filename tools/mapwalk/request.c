@@ -10,8 +10,10 @@
 
 #include "tool.h"
 
-/* Options without a letter; those that are shortcuts for a --set have their key's place in
- * request_keys. */
+/*
+ * Options without a letter; those that are shortcuts for a --set have their key's place in
+ * request_keys.
+ */
 enum request_option {
     REQUEST_EXPLAIN = 256,
     REQUEST_EVENTS,

@@ -85,8 +85,10 @@ static int run_close_outputs(struct run *run)
     const struct request *r = &run->request;
     int status = TOOL_OK;
 
-    /* Standard output may be two of these: it is only flushed, so that twice does no harm but to
-     * say it twice. */
+    /*
+     * Standard output may be two of these: it is only flushed, so that twice does no harm but to
+     * say it twice.
+     */
     if (run->out.explain != run->out.summary)
         status = run_worse(status, run_close(run->out.explain, r->explain));
     status = run_worse(status, run_close(run->out.events, r->events));
@@ -266,8 +268,10 @@ static int run_error_status(const struct run *run, int err)
     }
 }
 
-/* Did something come out that the input does not say? Of a log that is worth an exit status only
- * with --strict. */
+/*
+ * Did something come out that the input does not say? Of a log that is worth an exit status only
+ * with --strict.
+ */
 static bool run_differs(const struct run *run)
 {
     const struct mw_run_result *r = &run->result;

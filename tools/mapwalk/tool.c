@@ -41,8 +41,10 @@ void tool_complain_exec(const char *program, int error)
 
 int tool_close(FILE *out, const char *name)
 {
-    /* An error of an earlier write may have left errno behind long ago; then only the fact is
-     * known. */
+    /*
+     * An error of an earlier write may have left errno behind long ago; then only the fact is
+     * known.
+     */
     bool failed = ferror(out) != 0;
     int err = fflush(out) == 0 ? 0 : errno;
 

@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Exit statuses. The larger one wins when several apply, but usage errors end the command at once.
+/*
+ * Exit statuses. The larger one wins when several apply, but usage errors end the command at once.
+ * /
  */
 enum tool_exit {
     TOOL_OK = 0,
@@ -37,8 +39,10 @@ void tool_complain_exec(const char *program, int error);
 /* The exit status of a negative errno: TOOL_RESOURCES for -ENOMEM and -ENOSPC, else TOOL_IO. */
 int tool_exit_of(int err);
 
-/* Flushes and checks a stream, and closes it unless it is standard output. TOOL_OK or TOOL_IO,
- * complained about. */
+/*
+ * Flushes and checks a stream, and closes it unless it is standard output. TOOL_OK or TOOL_IO,
+ * complained about.
+ */
 int tool_close(FILE *out, const char *name);
 
 /* The subcommands. argv[0] is "mapwalk"; the rest are the arguments after the subcommand's name. */

@@ -1,5 +1,7 @@
-/* What a user's test looks like: a machine, a process, a mapping, a store and a load through page
- * faults. */
+/*
+ * What a user's test looks like: a machine, a process, a mapping, a store and a load through page
+ * faults.
+ */
 #include <mapwalk/mapwalk.h>
 #include <stdio.h>
 #include <string.h>

@@ -18,8 +18,10 @@ int imap_fixture_tear_down(void **state);
 #define IMAP_TEST(name) \
     cmocka_unit_test_setup_teardown(name, imap_fixture_set_up, imap_fixture_tear_down)
 
-/* Inserts `count` intervals [i * 10, i * 10 + 5), in ascending order, each with its map as the
- * value. */
+/*
+ * Inserts `count` intervals [i * 10, i * 10 + 5), in ascending order, each with its map as the
+ * value.
+ */
 void imap_fixture_fill(struct imap *m, uint64_t count);
 
 /*

@@ -16,7 +16,8 @@ static struct imap_node *tall_root(struct imap_fixture *f)
     return f->map.root;
 }
 
-/* Sets *word to something wrong: the checker must see it, and be content again when it is undone.
+/*
+ * Sets *word to something wrong: the checker must see it, and be content again when it is undone. /
  */
 static void assert_noticed(const struct imap *m, uint64_t *word, uint64_t wrong)
 {

@@ -1,5 +1,7 @@
-/* Random work on a few files against plain arrays of bytes, with and without a device that fails
- * now and then. */
+/*
+ * Random work on a few files against plain arrays of bytes, with and without a device that fails
+ * now and then.
+ */
 #include "base/prng.h"
 #include "rig.h"
 
@@ -108,8 +110,10 @@ static void do_truncate(struct model *m, struct model_file *f)
     f->bytes = bytes;
 }
 
-/* A store through a mapping, anywhere in a page, also past the end of the file (where it does not
- * count). */
+/*
+ * A store through a mapping, anywhere in a page, also past the end of the file (where it does not
+ * count).
+ */
 static void do_store(struct model *m, struct model_file *f)
 {
     uint64_t offset = prng_below(&m->prng, MAX_BYTES);

@@ -83,8 +83,10 @@ static void disk_load(struct disk *d, int fd)
     test_free(bytes);
 }
 
-/* With the places of administrators' tools in the path, quietly; the command finds the file in
- * $image. */
+/*
+ * With the places of administrators' tools in the path, quietly; the command finds the file in
+ * $image.
+ */
 static int disk_shell(const char *command, const char *path)
 {
     char line[1024];

@@ -39,12 +39,16 @@ void disk_fail(struct disk *d, enum dev_request kind, uint64_t n, bool sticky);
 /* Is there such a tool on the host? */
 bool disk_have(const char *tool);
 
-/* Runs e2fsck on the device's contents: its exit status, 0 for clean; where there is no e2fsck,
- * says so and believes. */
+/*
+ * Runs e2fsck on the device's contents: its exit status, 0 for clean; where there is no e2fsck,
+ * says so and believes.
+ */
 int disk_fsck(struct disk *d);
 
-/* Runs a shell command in which $image names a file with the device's contents, which are read back
- * afterwards. Its exit status. */
+/*
+ * Runs a shell command in which $image names a file with the device's contents, which are read back
+ * afterwards. Its exit status.
+ */
 int disk_run(struct disk *d, const char *command);
 
 /* A page full of one byte. */

@@ -301,8 +301,10 @@ static void a_long_run_is_written_whole(void **state)
     test_free(run);
 }
 
-/* A freed indirect block still sits in the cache of metadata blocks, dirty: it must not overwrite
- * the data that its block holds next. */
+/*
+ * A freed indirect block still sits in the cache of metadata blocks, dirty: it must not overwrite
+ * the data that its block holds next.
+ */
 static void data_in_a_block_that_was_metadata_stays(void **state)
 {
     struct disk *d = *state;
@@ -318,7 +320,9 @@ static void data_in_a_block_that_was_metadata_stays(void **state)
     disk_check_file(d, "/second", pages, 7);
 }
 
-/* More metadata than the cache of metadata blocks holds: it goes to the device between operations.
+/*
+ * More metadata than the cache of metadata blocks holds: it goes to the device between operations.
+ * /
  */
 static void more_metadata_than_the_cache_holds_is_written_on_the_way(void **state)
 {

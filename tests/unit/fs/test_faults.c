@@ -1,5 +1,7 @@
-/* Every request and every allocation fails in turn: nothing breaks, leaks or is half done, and
- * trying again works. */
+/*
+ * Every request and every allocation fails in turn: nothing breaks, leaks or is half done, and
+ * trying again works.
+ */
 #include "disk.h"
 
 #define DISK_BYTES MIB
@@ -159,8 +161,10 @@ static void each_allocation_may_fail_once(void **state)
     }
 }
 
-/* Everything goes on failing from some request on; when the device works again, the volume does
- * too. */
+/*
+ * Everything goes on failing from some request on; when the device works again, the volume does
+ * too.
+ */
 static void a_device_that_stops_working_may_come_back(void **state)
 {
     (void)state;
@@ -306,8 +310,10 @@ static void freeing_that_failed_is_done_by_the_next_sync(void **state)
     assert_true(retried > 0);
 }
 
-/* A reserved page is zeroed by the sync at the latest; when that fails, the inode waits for the
- * next one. */
+/*
+ * A reserved page is zeroed by the sync at the latest; when that fails, the inode waits for the
+ * next one.
+ */
 static void zeroing_that_failed_is_done_by_the_next_sync(void **state)
 {
     struct disk d;

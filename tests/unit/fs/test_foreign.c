@@ -1,5 +1,7 @@
-/* Images that other tools made: mke2fs with small blocks and large inodes, features beyond ext2,
- * damage. */
+/*
+ * Images that other tools made: mke2fs with small blocks and large inodes, features beyond ext2,
+ * damage.
+ */
 #include "disk.h"
 
 #include <stdio.h>
@@ -112,8 +114,10 @@ static void an_image_with_4_kib_blocks_and_large_inodes_is_read_and_written(void
     disk_down(&d);
 }
 
-/* On small blocks a reserved page is zeroed at once, block by block, and leaves existing blocks
- * alone. */
+/*
+ * On small blocks a reserved page is zeroed at once, block by block, and leaves existing blocks
+ * alone.
+ */
 static void a_reserved_page_of_small_blocks_never_shows_what_they_held(void **state)
 {
     struct disk d;

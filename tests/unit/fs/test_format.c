@@ -133,8 +133,10 @@ static void what_is_not_ext2_does_not_mount(void **state)
     disk_down(&d);
 }
 
-/* Damages one byte of the superblock at a time, in many ways: the mount is refused or works, and
- * nothing breaks. */
+/*
+ * Damages one byte of the superblock at a time, in many ways: the mount is refused or works, and
+ * nothing breaks.
+ */
 static void a_damaged_superblock_is_refused_or_harmless(void **state)
 {
     struct disk d;

@@ -97,8 +97,10 @@ static inline paddr_t world_slot(paddr_t table, vaddr_t va, unsigned level)
     return paddr(table.raw + level_index(va, level) * PTE_BYTES);
 }
 
-/* Puts `pte` where a walk for va arrives at `level`, making the pointers above it; says where that
- * is. */
+/*
+ * Puts `pte` where a walk for va arrives at `level`, making the pointers above it; says where that
+ * is.
+ */
 static inline paddr_t world_map(struct world *w, enum mw_mode mode, vaddr_t va, unsigned level,
                                 pte_t pte)
 {

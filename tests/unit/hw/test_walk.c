@@ -1,5 +1,7 @@
-/* Rules of the walker: every mode, every leaf size, A and D, what it reports and what it must not
- * write. */
+/*
+ * Rules of the walker: every mode, every leaf size, A and D, what it reports and what it must not
+ * write.
+ */
 #include "unit/hw/tables.h"
 
 #define FRAME (WORLD_BASE + ((uint64_t)1 << 30)) /* where mapped pages lie: 1 GiB into RAM */
@@ -46,7 +48,9 @@ static void a_superpage_of_any_level_copies_the_low_digits_of_the_address(void *
     (void)state;
     for (enum mw_mode mode = MW_MODE_SV39; mode < MW_MODE_COUNT; mode++) {
         for (unsigned level = 1; level < mode_info(mode).levels; level++) {
-            /* Pages larger than RAM begin at physical 0; the address inside selects a byte of RAM.
+            /*
+             * Pages larger than RAM begin at physical 0; the address inside selects a byte of RAM.
+             * /
              */
             uint64_t start = level < 3 ? WORLD_BASE : 0;
             vaddr_t va = (level_bytes(level) * 3) | (WORLD_BASE + 0x12345678 - start);
@@ -88,7 +92,8 @@ static void bare_mode_translates_an_address_to_itself_without_tables(void **stat
     world_destroy(&w);
 }
 
-/* What one walk for the access leaves of a leaf with these flags; the other bits must not change.
+/*
+ * What one walk for the access leaves of a leaf with these flags; the other bits must not change. /
  */
 static uint64_t ad_after(uint64_t flags, enum mw_access access, bool hardware_ad,
                          enum mw_walk_error expected)
@@ -254,7 +259,9 @@ static void a_walk_without_a_bus_gives_the_same_result(void **state)
     world_destroy(&w);
 }
 
-/* One walk per flag combination, context and access, against the one bit that a TLB hit would test.
+/*
+ * One walk per flag combination, context and access, against the one bit that a TLB hit would test.
+ * /
  */
 static void compare_allowed(struct world *w, uint64_t flags, unsigned context)
 {

@@ -336,7 +336,9 @@ static void no_error_is_no_cause(void **state)
         assert_int_equal(walk_cause(MW_WALK_OK, access), MW_CAUSE_NONE);
 }
 
-/* So that a new error cannot be forgotten here: all but OK and the two violations are page faults.
+/*
+ * So that a new error cannot be forgotten here: all but OK and the two violations are page faults.
+ * /
  */
 static void every_error_has_the_cause_of_its_kind(void **state)
 {

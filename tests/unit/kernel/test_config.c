@@ -222,8 +222,10 @@ static void modes_have_names(void **state)
 
 /* ---- validation ---- */
 
-/* A change that makes no machine: the key and a value that it accepts, or a field set behind its
- * back. */
+/*
+ * A change that makes no machine: the key and a value that it accepts, or a field set behind its
+ * back.
+ */
 struct impossible {
     const char *key;
     const char *value;

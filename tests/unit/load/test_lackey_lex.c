@@ -123,8 +123,10 @@ static void banners_tell_their_process(void **state)
     assert_false(lackey_lex_banner("", 0, &pid, &text));
 }
 
-/* Lexes a copy of the line of exactly its length. The call's slices point into *line, which the
- * caller frees. */
+/*
+ * Lexes a copy of the line of exactly its length. The call's slices point into *line, which the
+ * caller frees.
+ */
 static bool lex(const char *text, struct lackey_call *out, char **line)
 {
     const char *why;

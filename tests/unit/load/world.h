@@ -19,8 +19,10 @@
 
 #define DATA MAPWALK_SOURCE_DIR "/tests/data/"
 
-/* A machine, what a run in it said, and the process events in their order ("new 101", "exec 101",
- * "exit 100"). */
+/*
+ * A machine, what a run in it said, and the process events in their order ("new 101", "exec 101",
+ * "exit 100").
+ */
 struct world {
     struct mw_config config;
     struct mw_machine *machine;
@@ -31,8 +33,10 @@ struct world {
     char events[1024];
 };
 
-/* A small machine for the format, with all checkers on; w->config may be changed before
- * world_start. */
+/*
+ * A small machine for the format, with all checkers on; w->config may be changed before
+ * world_start.
+ */
 void world_config(struct world *w, enum mw_format format);
 void world_start(struct world *w);
 /* The machine must be sound. */

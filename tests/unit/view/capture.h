@@ -24,8 +24,10 @@ void capture_end(struct capture *c);
 /* How many lines of `text` begin with `prefix`. */
 unsigned count_lines(const char *text, const char *prefix);
 
-/* The whole file at a path below the source directory; the caller frees it. Fails the test when it
- * is not there. */
+/*
+ * The whole file at a path below the source directory; the caller frees it. Fails the test when it
+ * is not there.
+ */
 char *read_source_file(const char *path);
 
 #define EVENT(kind_, op_, ...) \

@@ -242,8 +242,10 @@ static void labels_name_heap_stack_and_files(void **state)
     assert_string_equal(top_vmas_label(&f->best[5], &names), "[implicit]");
 }
 
-/* Random VMAs; the sum of all areas must stay the number of faults, and the areas must stay
- * disjoint. */
+/*
+ * Random VMAs; the sum of all areas must stay the number of faults, and the areas must stay
+ * disjoint.
+ */
 static void no_fault_is_lost_however_areas_overlap(void **state)
 {
     struct fixture *f = *state;
