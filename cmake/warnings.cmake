@@ -7,7 +7,7 @@ target_include_directories(mapwalk_settings INTERFACE
 # -fno-semantic-interposition: the shared library shows only mw_* and nobody replaces those, so that calls between
 # functions of one file need no detour through the procedure linkage table and may be inlined.
 target_compile_options(mapwalk_settings INTERFACE
-  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
+  -Wall -Wextra -Wpedantic $<$<BOOL:${MAPWALK_WERROR}>:-Werror> -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef -Wvla -Wimplicit-fallthrough
   -fno-common -fno-semantic-interposition
   # clang-format splits long literals, which clang takes for a missing comma.
