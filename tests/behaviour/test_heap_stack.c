@@ -326,9 +326,26 @@ START_TEST(implicit_mappings_fill_only_the_holes)
     ck_assert_uint_eq(world_vmas(&w, w.pid), 3);
     ck_assert_int_eq(world_vma(&w, BASE + PAGE).prot, PROT_READ);
     ck_assert(world_vma(&w, BASE + 2 * PAGE).implicit);
-    ck_assert_int_eq(mw_map_implicit(w.machine, w.pid, BASE, 0, RW), -EINVAL);
+    ck_assert_int_eq(mw_map_implicit(w.machine, w.pid, BASE + 8 * PAGE, 3 * PAGE, RW), 0);
+    ck_assert_int_eq(mw_map_implicit(w.machine, w.pid, BASE + 9 * PAGE, 4 * PAGE, RW),
+                     0); /* begins inside */
+    ck_assert_uint_eq(world_vma(&w, BASE + 8 * PAGE).start, BASE + 8 * PAGE);
+    ck_assert_uint_eq(world_vma(&w, BASE + 8 * PAGE).end, BASE + 13 * PAGE);
+    ck_assert_int_eq(mw_map_implicit(w.machine, w.pid, BASE + 20 * PAGE + 5, 0, RW), -EINVAL);
+    ck_assert(!world_mapped(&w, BASE + 20 * PAGE));
     ck_assert_int_eq(mw_map_implicit(w.machine, w.pid, UINT64_MAX, 2, RW), -EINVAL);
     ck_assert_int_eq(mw_map_implicit(w.machine, 99, BASE, PAGE, RW), -ESRCH);
+    world_close(&w);
+}
+END_TEST
+
+START_TEST(an_implicit_stack_grows)
+{
+    struct world w = world_open();
+
+    ck_assert_int_eq(mw_map_implicit(w.machine, w.pid, BASE, PAGE, RW | PROT_GROWSDOWN), 0);
+    ck_assert_uint_eq(world_store_reason(&w, w.pid, BASE - 1), MW_REASON_STACK_GROWTH);
+    ck_assert_str_eq(world_vma(&w, BASE).name, "[stack]");
     world_close(&w);
 }
 END_TEST
@@ -357,6 +374,7 @@ int main(void)
         mprotect_may_reach_down_to_the_bottom_of_a_stack,
         implicit_memory_appears_where_it_is_touched,
         implicit_mappings_fill_only_the_holes,
+        an_implicit_stack_grows,
     };
 
     return world_run("heap_stack", tests, sizeof(tests) / sizeof(tests[0]));

@@ -402,6 +402,29 @@ START_TEST(clean_cache_pages_make_room_for_the_tables_of_a_child)
 }
 END_TEST
 
+/* Its pages have no other home than the object, even while no page table names them. */
+START_TEST(shared_anonymous_memory_is_never_dropped)
+{
+    struct mw_config config = world_config();
+    struct world w;
+    uint64_t p, greedy;
+    int child;
+
+    config.ram_bytes = 32 * PAGE;
+    w = world_open_with(&config);
+    p = world_map(&w, PAGE, RW, MAP_SHARED);
+    world_store(&w, p, 'a');
+    child = mw_fork(w.machine, w.pid);
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(mw_munmap(w.machine, w.pid, p, PAGE), 0);
+    greedy = world_map(&w, 64 * PAGE, RW, MAP_PRIVATE);
+    ck_assert_uint_lt(store_until_killed(&w, greedy, 64), 64);
+    ck_assert_int_eq(mw_munmap(w.machine, w.pid, greedy, 64 * PAGE), 0);
+    ck_assert_uint_eq(world_load_of(&w, child, p), 'a');
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(a_read_into_memory_that_is_used_up_is_short)
 {
     static const uint8_t bytes[30 * PAGE];
@@ -441,6 +464,7 @@ int main(void)
         clean_cache_pages_make_room_for_page_tables,
         clean_cache_pages_make_room_for_a_process,
         clean_cache_pages_make_room_for_the_tables_of_a_child,
+        shared_anonymous_memory_is_never_dropped,
         a_read_into_memory_that_is_used_up_is_short,
     };
 

@@ -338,6 +338,8 @@ START_TEST(a_file_that_grows_again_reads_zero)
 
     world_store(&w, p + 2 * PAGE, 'x');
     ck_assert_int_eq(mw_ftruncate(w.machine, w.pid, 0, PAGE + 10), 0);
+    ck_assert_uint_eq(world_load(&w, p + PAGE + 10),
+                      0); /* the rest of the page is cleared at once */
     ck_assert_int_eq(mw_ftruncate(w.machine, w.pid, 0, 3 * PAGE), 0);
     ck_assert_uint_eq(world_load(&w, p + PAGE + 9), 'f');
     ck_assert_uint_eq(world_load(&w, p + PAGE + 10), 0);

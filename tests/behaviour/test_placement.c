@@ -409,6 +409,7 @@ START_TEST(a_hole_in_an_area_needs_room_for_one_more)
     ck_assert_uint_eq(world_load(&w, BASE + 102 * PAGE), 1);
     ck_assert_int_eq(
         mw_mmap(w.machine, w.pid, BASE + 102 * PAGE, PAGE, PROT_READ, ANON_FIXED, -1, 0), -ENOMEM);
+    ck_assert_int_eq(mw_munmap(w.machine, w.pid, BASE + 100 * PAGE, PAGE), 0);
     ck_assert_int_eq(mw_munmap(w.machine, w.pid, BASE + 104 * PAGE, PAGE), 0); /* ends need none */
     ck_assert_int_eq(mw_munmap(w.machine, w.pid, BASE, PAGE), 0);
     ck_assert_int_eq(mw_munmap(w.machine, w.pid, BASE + 102 * PAGE, PAGE), 0);

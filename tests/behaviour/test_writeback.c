@@ -426,6 +426,21 @@ START_TEST(a_failed_flush_is_reported)
 }
 END_TEST
 
+START_TEST(an_error_that_sync_met_is_told_once_to_the_next_fsync)
+{
+    struct world w = world_with_file(1);
+    uint64_t p = world_map_file(&w, 0, PAGE, RW, MAP_SHARED);
+
+    world_store(&w, p, 'x');
+    mw_fail_device(w.machine, 0, 1, 0, false);
+    ck_assert_int_eq(mw_sync(w.machine), -EIO);
+    ck_assert_int_eq(mw_fsync(w.machine, w.pid, 0), -EIO);
+    ck_assert_int_eq(mw_fsync(w.machine, w.pid, 0), 0);
+    ck_assert_int_eq(world_disk_byte(&w, "/f", 0), 'x');
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(a_failed_read_is_a_bus_error_and_can_be_tried_again)
 {
     struct world w = world_with_file(1);
@@ -480,6 +495,7 @@ int main(void)
         a_crossing_store_is_not_lost_when_its_first_page_is_written_meanwhile,
         a_failed_write_is_reported_and_can_be_tried_again,
         a_failed_flush_is_reported,
+        an_error_that_sync_met_is_told_once_to_the_next_fsync,
         a_failed_read_is_a_bus_error_and_can_be_tried_again,
         switching_off_reports_what_could_not_be_written,
     };
