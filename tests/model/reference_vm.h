@@ -12,8 +12,7 @@
  * Rules that are easy to get wrong, all as Linux 6.18 does them (ext4 where files matter):
  *   - a private page of a file shows the file until it is written, then it is a copy; a store that
  *     crosses into a bad page stores nothing but has made its first page a copy all the same;
- *   - a shrinking file takes copies beyond its last page away too, and leaves that of the last
- * page;
+ *   - a shrinking file takes copies beyond its last page away too, but leaves that of its last page;
  *   - bytes past the end in the last page can be stored and loaded through a shared mapping; they
  *     become zero when the page is written back, when the file is truncated, and as far as the file
  *     grows over them;

@@ -3,6 +3,7 @@
  */
 #include "model/session.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,6 +23,24 @@ unsigned session_long(void)
     return factor < 1 ? 1 : (unsigned)factor;
 }
 
+/* What workload_begin did, as lines of a scenario: a trace can be run from its first line on. */
+static void session_print_beginning(const struct session *s)
+{
+    const struct reference_vm *vm = s->workload.vm;
+    uint64_t end = vm->window + REFERENCE_PAGES * PAGE_BYTES;
+
+    fprintf(stderr, "1 mmap(%#" PRIx64 ", %#" PRIx64 ", 0, 0x4032, -1, 0)\n", vm->min_addr,
+            vm->window - vm->min_addr);
+    fprintf(stderr, "1 mmap(%#" PRIx64 ", %#" PRIx64 ", 0, 0x4032, -1, 0)\n", end,
+            vm->user_end - end);
+    for (unsigned file = 0; file < REFERENCE_NAMES; file++) {
+        const char *path = operation_path(file);
+
+        fprintf(stderr, "file(\"%s\", %" PRIu64 ")\n", path, vm->name[file]->size);
+        fprintf(stderr, "1 open(\"%s\", %#x)\n", path, workload_open_flags(file));
+    }
+}
+
 struct session *session_begin(const struct mw_config *config, uint64_t seed)
 {
     struct session *s = calloc(1, sizeof(*s));
@@ -31,6 +50,8 @@ struct session *session_begin(const struct mw_config *config, uint64_t seed)
     s->seed = seed;
     s->trace = trace != NULL && *trace == '1';
     assert_int_equal(workload_begin(&s->workload, config, seed, &s->machine), 0);
+    if (s->trace)
+        session_print_beginning(s);
     return s;
 }
 
@@ -43,13 +64,17 @@ void session_end(struct session *s)
 
 /* ---- when something differs ---- */
 
+/* The machine once more, for a trace that was made into a file. */
 static void session_print_config(const struct session *s)
 {
     const struct mw_config *c = mw_machine_config(s->machine);
 
-    fprintf(stderr, "# mode=%s tlb=%ux%u asid-bits=%u hardware-ad=%d ram=%llu brk-base=%#llx\n",
-            mw_mode_name(c->mode), c->tlb_sets, c->tlb_ways, c->asid_bits, c->hardware_ad,
-            (unsigned long long)c->ram_bytes, (unsigned long long)c->brk_base);
+    fprintf(stderr,
+            "# of a trace: mapwalk run --mode %s --tlb %ux%u --ram %" PRIu64 " --disk %" PRIu64
+            " --set asid-bits=%u --set hardware-ad=%d --set brk-base=%#" PRIx64
+            " --set max-processes=%u\n",
+            mw_mode_name(c->mode), c->tlb_sets, c->tlb_ways, c->ram_bytes, c->disk_bytes,
+            c->asid_bits, c->hardware_ad, c->brk_base, c->max_processes);
 }
 
 static void session_print_history(const struct session *s)
@@ -96,7 +121,7 @@ static void session_remember(struct session *s, const struct operation *op,
         operation_print(stderr, op, outcome);
 }
 
-/* Runs op on both; false: they differ, which was printed as far as it concerns op. */
+/* Runs op on both; they must agree. */
 static void session_run(struct session *s, const struct operation *op)
 {
     struct outcome machine;

@@ -50,12 +50,17 @@ static int workload_fence(struct mw_machine *m, uint64_t start, uint64_t end)
     return at < 0 ? (int)at : 0;
 }
 
+unsigned workload_open_flags(unsigned file)
+{
+    return file == 2 ? O_RDONLY : O_RDWR;
+}
+
 /* File n of `bytes` bytes on both sides, open as descriptor n. */
 static int workload_make_file(struct workload *w, struct mw_machine *m, unsigned file,
                               uint64_t bytes)
 {
     struct operation open = {
-        .kind = OPERATION_OPEN, .pid = 1, .file = file, .flags = file == 2 ? O_RDONLY : O_RDWR};
+        .kind = OPERATION_OPEN, .pid = 1, .file = file, .flags = (int)workload_open_flags(file)};
     struct outcome outcome;
     int err;
 

@@ -41,6 +41,9 @@ uint64_t workload_window(enum mw_mode mode);
 int workload_begin(struct workload *w, const struct mw_config *config, uint64_t seed,
                    struct mw_machine **machine);
 
+/* How the three files are open at the beginning. */
+unsigned workload_open_flags(unsigned file);
+
 /* Frees the reference; the machine is the caller's. */
 void workload_end(struct workload *w);
 

@@ -20,6 +20,7 @@ target_include_directories(tidy_objects PRIVATE
 file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/tidy_objects.txt
   CONTENT "$<JOIN:$<TARGET_OBJECTS:tidy_objects>,\n>\n")
 
+mapwalk_tidy(architecture)
 mapwalk_tidy(comments)
 mapwalk_tidy(file_length)
 mapwalk_tidy(function_length)
