@@ -341,6 +341,7 @@ static void lackey_banner_line(struct source *s, int pid, struct call_slice text
         lackey_end_process(s);
         s->state = SOURCE_NEW;
         s->forced = false;
+        s->continues = false;
         lackey_read_banner(s, pid, text);
     } else if (own != 0 && pid != own) {
         report_bad(s->report, &s->bad, s->replay->place,
@@ -372,7 +373,22 @@ static void lackey_other_line(struct source *s, char *line, size_t length)
 
 /* ---- the log ---- */
 
-/* Reads the banner at the beginning of a log, up to the first line that is none. */
+/*
+ * The log of a forked child that has not called exec begins with the end of the line in which its
+ * parent called fork: the child's result, 0.
+ */
+static bool lackey_continues_fork(struct source *s, const char *line, size_t length)
+{
+    struct call_result result;
+
+    if (s->continues || !lackey_lex_result(line, length, &result) ||
+        result.kind != CALL_RESULT_VALUE || result.value != 0)
+        return false;
+    s->continues = true;
+    return true;
+}
+
+/* Reads the head of a log, up to the first line of its process's own. */
 static int lackey_prime(struct source *s)
 {
     char *start;
@@ -388,9 +404,10 @@ static int lackey_prime(struct source *s)
         struct call_slice text;
         int pid;
 
-        if (!lackey_lex_banner(start, (size_t)(newline - start), &pid, &text))
+        if (lackey_lex_banner(start, (size_t)(newline - start), &pid, &text))
+            lackey_read_banner(s, pid, text);
+        else if (!lackey_continues_fork(s, start, (size_t)(newline - start)))
             return 0;
-        lackey_read_banner(s, pid, text);
         reader_take(&s->reader, newline + 1, 1);
         s->report->result->lines++;
     }
@@ -406,7 +423,7 @@ static int lackey_begin(struct source *s)
     int err = lackey_prime(s);
 
     if (err == 0)
-        err = replay_begin(s->replay, s->log_pid, &s->process);
+        err = replay_begin(s->replay, s->log_pid, s->continues, &s->process);
     if (err < 0)
         return err;
     s->state = SOURCE_RUNNING;

@@ -114,6 +114,18 @@ static bool is_name(char byte)
            byte == '_';
 }
 
+/* Some calls say between name and arguments which of these they have: "sys_fcntl[ARG3=='arg']". */
+static void skip_brackets(struct lexer *l)
+{
+    const char *close;
+
+    if (peek(l) != '[')
+        return;
+    close = memchr(l->at, ']', (size_t)(l->end - l->at));
+    if (close != NULL)
+        l->at += close - l->at + 1;
+}
+
 /* Names go with or without "sys_", by valgrind's version and call. */
 static bool take_name(struct lexer *l, struct call *call)
 {
@@ -129,6 +141,7 @@ static bool take_name(struct lexer *l, struct call *call)
         return false;
     memcpy(call->name, start, length);
     call->name[length] = '\0';
+    skip_brackets(l);
     skip_blanks(l);
     return true;
 }

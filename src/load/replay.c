@@ -149,14 +149,15 @@ void replay_exec(struct replay *r, struct replay_process *p)
  * Found and not begun: forked by another log. Found and ended its log: it called exec, and
  * valgrind began a new log in the same stream.
  */
-int replay_begin(struct replay *r, int log_pid, struct replay_process **out)
+int replay_begin(struct replay *r, int log_pid, bool continues, struct replay_process **out)
 {
     struct replay_process *p = log_pid > 0 ? replay_find(r, log_pid) : NULL;
 
     if (p != NULL && (p->ended || (p->started && !p->log_done)))
         p = NULL; /* another process of the same number */
     if (p != NULL) {
-        replay_exec(r, p); /* a log begins behind its process's exec */
+        if (!continues)
+            replay_exec(r, p); /* the log begins behind its process's exec */
         r->emptied -= p->emptied;
         p->emptied = false;
     } else {
@@ -164,6 +165,7 @@ int replay_begin(struct replay *r, int log_pid, struct replay_process **out)
 
         if (err < 0)
             return err;
+        p->stack_known = continues; /* a first store in the middle of a program tells nothing */
     }
     p->has_log = true;
     p->started = true;

@@ -86,10 +86,11 @@ struct replay_process *replay_find(const struct replay *r, int log_pid); /* NULL
 MUST_CHECK int replay_spawn(struct replay *r, int log_pid, struct replay_process **out);
 
 /*
- * A log of this process begins, with an empty image: takes the process that was forked, or makes
- * one. -ENOMEM, -EAGAIN.
+ * A log of this process begins: takes the process that was forked, or makes one. It has an empty
+ * image, unless the log continues after fork without an exec. -ENOMEM, -EAGAIN.
  */
-MUST_CHECK int replay_begin(struct replay *r, int log_pid, struct replay_process **out);
+MUST_CHECK int replay_begin(struct replay *r, int log_pid, bool continues,
+                            struct replay_process **out);
 
 /*
  * The process has no more lines: it ends if it said so, and its children without a log lose their

@@ -23,6 +23,7 @@ struct source {
     int log_pid;       /* of the process whose lines are next; 0: not known */
     int parent;        /* of that process, by the log's own word; 0: not told */
     bool follows_fork; /* it continues a process that another log forks, whoever that is */
+    bool continues;    /* the log goes on where fork returned in the child: no exec lies between */
     bool forced;       /* begins although its fork did not come: nothing else could run */
     int waiter;        /* WAITING: log pid of the process that waits */
     int waiting_child; /* and for which child; -1: any */
