@@ -4,3 +4,4 @@
 #include "dev/dev.h"
 #include "kernel/machine.h"
 #include "pte.h"
+#include <mapwalk/hw.h>

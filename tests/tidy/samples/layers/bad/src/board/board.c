@@ -1,0 +1,1 @@
+#include <mapwalk/machine.h>

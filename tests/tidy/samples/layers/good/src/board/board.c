@@ -1,0 +1,4 @@
+#include <mapwalk/hw.h>
+
+#include "dev/dev.h"
+#include "hw/hart.h"
