@@ -4,7 +4,7 @@
 # shared one by a version script, the static one by linking all objects into one and making every other symbol local.
 
 set(mapwalk_objects)
-foreach(layer base event hw dev frame fs pt cache mm kernel load)
+foreach(layer base event hw dev frame fs pt cache board mm kernel load)
   list(APPEND mapwalk_objects $<TARGET_OBJECTS:mapwalk_${layer}>)
 endforeach()
 
@@ -30,6 +30,9 @@ set_target_properties(mapwalk_shared PROPERTIES
   SOVERSION ${PROJECT_VERSION_MAJOR}
   LINK_DEPENDS ${map})
 target_link_options(mapwalk_shared PRIVATE LINKER:--version-script=${map})
+if(NOT MAPWALK_SANITIZE) # whose runtime comes with the program
+  target_link_options(mapwalk_shared PRIVATE LINKER:-z,defs)
+endif()
 target_link_libraries(mapwalk_shared PRIVATE mapwalk_settings PkgConfig::EXT2FS)
 mapwalk_public(mapwalk_shared mapwalk)
 

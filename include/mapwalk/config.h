@@ -50,6 +50,8 @@ struct mw_config {
     uint32_t tlb_ways;   /* 1..64 */
     uint32_t asid_bits;  /* 0..16 */
     bool hardware_ad;    /* Svadu: hardware sets A and D; false: Svade, it raises a page fault */
+    bool svnapot;        /* 64 KiB regions (PTE bit N); false: a PTE with N set is a page fault */
+    bool svpbmt;         /* memory types, only checked; false: a PTE with one is a page fault */
     uint64_t disk_bytes; /* of the RAM block device that holds the ext2 volume */
     uint64_t seed;       /* of everything random */
     enum mw_placement placement;
@@ -65,7 +67,11 @@ struct mw_config {
     struct mw_costs costs;
 };
 
-/* The `linux` profile: Linux without address randomisation on an Sv39 machine of 64 GiB. */
+/*
+ * The `linux` profile: Linux without address randomisation on an Sv39 machine of 64 GiB. Svnapot
+ * and Svpbmt are off, as the simulated kernel makes no such PTEs: one that appears is a fault. A
+ * machine like QEMU's with the CPU `max` has both on.
+ */
 void mw_config_init(struct mw_config *config);
 
 /* Sets all fields to a named profile. 0, or -EINVAL for an unknown name. Known: "linux". */

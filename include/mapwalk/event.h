@@ -109,7 +109,8 @@ enum mw_cause {
 
 /*
  * Why a walk ended: X(identifier, name, what the specification says). The step numbers are those of
- * "Virtual Address Translation Process".
+ * "Virtual Address Translation Process"; a name beside one is the extension whose chapter says it.
+ * An error's number is its place in this list; new ones go at the end.
  */
 #define MW_WALK_ERRORS(X)                                                                          \
     X(OK, "ok", "the translation is valid")                                                        \
@@ -118,8 +119,7 @@ enum mw_cause {
     X(PTE_ACCESS, "pte_access", "the PTE lies outside RAM (step 2)")                               \
     X(INVALID, "invalid", "V is 0 (step 3)")                                                       \
     X(WRITE_WITHOUT_READ, "write_without_read", "W is 1 and R is 0, a reserved encoding (step 3)") \
-    X(RESERVED_BITS, "reserved_bits",                                                              \
-      "bits reserved for future or absent extensions are set (step 3)")                            \
+    X(RESERVED_BITS, "reserved_bits", "one of bits 60 to 54, which are reserved, is set (step 3)") \
     X(POINTER_BITS, "pointer_bits", "a pointer PTE has D, A or U set (step 3)")                    \
     X(NO_LEAF, "no_leaf", "a pointer PTE at the last level (step 4)")                              \
     X(MISALIGNED, "misaligned", "a superpage's low PPN bits are not zero (step 6)")                \
@@ -131,7 +131,14 @@ enum mw_cause {
     X(ACCESSED_CLEAR, "accessed_clear", "A is 0 and hardware does not set it (step 7, Svade)")     \
     X(DIRTY_CLEAR, "dirty_clear",                                                                  \
       "D is 0 for a store and hardware does not set it (step 7, Svade)")                           \
-    X(PHYSICAL, "physical", "the translated address lies outside RAM (PMA check)")
+    X(PHYSICAL, "physical", "the translated address lies outside RAM (PMA check)")                 \
+    X(NAPOT_ABSENT, "napot_absent", "N is 1 and there is no Svnapot (step 3)")                     \
+    X(NAPOT_POINTER, "napot_pointer", "N is 1 in a pointer PTE (step 3, Svnapot)")                 \
+    X(NAPOT_SUPERPAGE, "napot_superpage", "N is 1 in a superpage (step 3, Svnapot)")               \
+    X(NAPOT_ENCODING, "napot_encoding", "N is 1 and PPN[3:0] is not 1000 (step 3, Svnapot)")       \
+    X(PBMT_ABSENT, "pbmt_absent", "PBMT is not 0 and there is no Svpbmt (step 3)")                 \
+    X(PBMT_POINTER, "pbmt_pointer", "PBMT is not 0 in a pointer PTE (step 3, Svpbmt)")             \
+    X(PBMT_RESERVED, "pbmt_reserved", "PBMT is 3, a reserved memory type (step 3, Svpbmt)")
 
 enum mw_walk_error {
 #define MW_WALK_ENUM(identifier, name, text) MW_WALK_##identifier,

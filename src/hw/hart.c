@@ -38,7 +38,10 @@ int hart_init(struct hart *h, const struct hart_setup *setup, struct alloc *a,
     h->ram = ram;
     h->bus = bus;
     h->clock = clock;
-    h->rules = (struct walk_rules){.mode = MW_MODE_BARE, .hardware_ad = setup->hardware_ad};
+    h->rules = (struct walk_rules){.mode = MW_MODE_BARE,
+                                   .hardware_ad = setup->hardware_ad,
+                                   .svnapot = setup->svnapot,
+                                   .svpbmt = setup->svpbmt};
     h->id = setup->id;
     h->hit_ns = setup->hit_ns;
     h->walk_step_ns = setup->walk_step_ns;
@@ -165,7 +168,7 @@ static uint8_t *hart_walk_and_fill(struct hart *h, vaddr_t va, enum mw_access ac
         return NULL;
     }
     if (h->rules.mode != MW_MODE_BARE)
-        tlb_fill(&h->tlb, h->bus, h->ram, va, h->asid, result.level, result.pte,
+        tlb_fill(&h->tlb, h->bus, h->ram, va, h->asid, result.level, result.leaf,
                  result.pte_address);
     event_op_end(h->bus, opened_op);
     return ram_host(h->ram, result.pa);
@@ -270,14 +273,18 @@ static bool hart_check_entry(const struct hart *h, const struct walk_rules *tabl
     if (found.error != MW_WALK_OK && found.error != MW_WALK_PHYSICAL)
         return false;
     return found.level == entry->form / 2 &&
-           paddr_equal(pte_paddr(found.pte), pte_paddr(entry->pte)) &&
-           (entry->allowed & ~walk_allowed(found.pte)) == 0;
+           paddr_equal(pte_paddr(found.leaf), pte_paddr(entry->pte)) &&
+           (entry->allowed & ~walk_allowed(found.leaf)) == 0;
 }
 
 bool hart_check_tlb(const struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asid)
 {
     /* Without hardware_ad the walk writes nothing, and an entry must not let D be missed. */
-    struct walk_rules tables = {.mode = mode, .root = root, .hardware_ad = false};
+    struct walk_rules tables = {.mode = mode,
+                                .root = root,
+                                .hardware_ad = false,
+                                .svnapot = h->rules.svnapot,
+                                .svpbmt = h->rules.svpbmt};
 
     for (uint64_t i = 0; i < (uint64_t)h->tlb.sets * h->tlb.ways; i++) {
         const struct tlb_entry *entry = &h->tlb.entries[i];

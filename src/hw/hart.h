@@ -61,6 +61,8 @@ struct hart_setup {
     uint32_t tlb_sets;
     uint32_t tlb_ways;
     bool hardware_ad;
+    bool svnapot;
+    bool svpbmt;
     uint32_t hit_ns; /* simulated cost of a hit, and of one PTE fetch */
     uint32_t walk_step_ns;
 };

@@ -2,9 +2,10 @@
  * The page-table entry: the only file that knows where its bits are.
  *
  * Privileged specification, "Sv39: Addressing and Memory Protection", figure "Sv39 page table
- * entry"; Sv48 and Sv57 entries have the same layout. A PTE whose V is 0 is ignored by hardware, so
- * that its other 63 bits belong to software: a *parked* PTE keeps frame and A/D of a page that
- * PROT_NONE makes inaccessible.
+ * entry"; Sv48 and Sv57 entries have the same layout. N and PBMT belong to the extensions Svnapot
+ * and Svpbmt, which a hart has or lacks (struct walk_rules). A PTE whose V is 0 is ignored by
+ * hardware, so that its other 63 bits belong to software: a *parked* PTE keeps frame and A/D of a
+ * page that PROT_NONE makes inaccessible.
  */
 #ifndef MAPWALK_HW_PTE_H
 #define MAPWALK_HW_PTE_H
@@ -31,8 +32,14 @@ typedef struct {
 #define PTE_PARKED   ((uint64_t)1 << 8) /* RSW bit 0; means something only while V is 0 */
 #define PTE_FLAGS    ((uint64_t)0x3ff)
 #define PTE_PPN_BITS ((((uint64_t)1 << 44) - 1) << 10)
-#define PTE_RESERVED \
-    (~(PTE_FLAGS | PTE_PPN_BITS)) /* 63..54: N, PBMT and reserved, none implemented */
+#define PTE_N        ((uint64_t)1 << 63)    /* Svnapot: one of 16 PTEs that map 64 KiB */
+#define PTE_PBMT     ((uint64_t)3 << 61)    /* Svpbmt: the memory type; 0: that of the address */
+#define PTE_RESERVED ((uint64_t)0x7f << 54) /* 60..54: nobody's */
+#define PTE_HIGH     (PTE_N | PTE_PBMT | PTE_RESERVED) /* all 0 in a PTE without extensions */
+
+#define PTE_NAPOT_PAGES 16 /* a region has 64 KiB, the one size there is */
+#define PTE_NAPOT_MASK  ((uint64_t)(PTE_NAPOT_PAGES - 1) << 10) /* PPN[3:0] */
+#define PTE_NAPOT_SIZE  ((uint64_t)(PTE_NAPOT_PAGES / 2) << 10) /* what they say: 1000 */
 
 static inline pte_t pte_make(paddr_t pa, uint64_t flags)
 {
@@ -86,6 +93,26 @@ static inline bool pte_leaf(pte_t pte)
     return pte_valid(pte) && (pte.raw & PTE_RWX) != 0;
 }
 
+/* Is PPN[3:0] the code of 64 KiB? Means something only where N is 1. */
+static inline bool pte_napot_encoded(pte_t pte)
+{
+    return (pte.raw & PTE_NAPOT_MASK) == PTE_NAPOT_SIZE;
+}
+
+/*
+ * The leaf as translation uses it: of a NAPOT PTE the 4 KiB page of the region that va lies in
+ * ("Svnapot": the code in PPN[3:0] gives way to VPN[3:0]). N goes too, as the result stands for one
+ * page: whoever keeps it needs no second rule. Any other leaf is itself.
+ */
+static inline pte_t pte_napot_page(pte_t pte, vaddr_t va)
+{
+    uint64_t page = va >> PAGE_SHIFT << 10 & PTE_NAPOT_MASK;
+
+    if ((pte.raw & PTE_N) == 0)
+        return pte;
+    return (pte_t){(pte.raw & ~(PTE_N | PTE_NAPOT_MASK)) | page};
+}
+
 static inline pte_t pte_with(pte_t pte, uint64_t set)
 {
     return (pte_t){pte.raw | set};
@@ -113,17 +140,19 @@ static inline pte_t pte_with_rights(pte_t pte, uint64_t rights)
 }
 
 /*
- * Could a TLB that cached `old` allow something, or name a frame, that `new` does not? Then (and
- * only then) the change needs a fence; more rights need none, since a TLB entry that forbids an
- * access is walked again.
+ * Could a TLB that cached `old` allow something, or name a frame or a memory type, that `new` does
+ * not? Then (and only then) the change needs a fence; more rights need none, since a TLB entry that
+ * forbids an access is walked again.
  */
 static inline bool pte_downgrades(pte_t old, pte_t new)
 {
     const uint64_t grants = PTE_V | PTE_RWX | PTE_U | PTE_G | PTE_A | PTE_D;
+    const uint64_t target = PTE_PPN_BITS | PTE_N | PTE_PBMT;
+    uint64_t changed = old.raw ^ new.raw;
 
     if (!pte_valid(old))
         return false;
-    return (old.raw & ~new.raw &grants) != 0 || (old.raw & PTE_PPN_BITS) != (new.raw &PTE_PPN_BITS);
+    return (changed & old.raw & grants) != 0 || (changed & target) != 0;
 }
 
 #endif

@@ -8,6 +8,10 @@
  * A lookup probes once for each *form* (leaf level, global or not) that is present; normally that
  * is one.
  *
+ * A NAPOT translation (Svnapot) is cached as the 4 KiB pages of the region that were accessed, each
+ * from the PTE that the walk for it read. The specification allows that, a fence of an address then
+ * drops what it must and no more, and the hit path knows no further form.
+ *
  *   I-TLB-1  at most one entry matches any (va, asid)
  *   I-TLB-2  form_count[f] is the number of entries of form f
  *   I-TLB-3  stamps of the entries of a set are distinct; the smallest is the least recently used
@@ -39,7 +43,7 @@ struct tlb_entry {
     uint64_t tag;        /* tlb_tag of the page, or TLB_EMPTY */
     uint8_t *host;       /* where the page's first byte lies; of a superpage perhaps outside RAM */
     uint64_t stamp;      /* last use, from tlb.stamp */
-    pte_t pte;           /* as the walk returned it */
+    pte_t pte;           /* the leaf as the walk returned it; N is 0 */
     paddr_t pte_address; /* where it came from, for checker and detector */
     uint32_t allowed;    /* walk_allowed(pte) */
     uint32_t form;
@@ -136,9 +140,9 @@ bool tlb_entry_serves(const struct tlb_entry *entry, uint16_t asid);
 struct tlb_entry *tlb_find(const struct tlb *tlb, vaddr_t va, uint16_t asid);
 
 /*
- * Caches a leaf that a walk returned: replaces the entry for the same page if there is one, else an
- * empty way, else the least recently used. Entries of another form that overlap the new one are
- * evicted first (I-TLB-1). Emits tlb_evict and tlb_fill.
+ * Caches a leaf that a walk returned (walk_result.leaf): replaces the entry for the same page if
+ * there is one, else an empty way, else the least recently used. Entries of another form that
+ * overlap the new one are evicted first (I-TLB-1). Emits tlb_evict and tlb_fill.
  */
 struct tlb_entry *tlb_fill(struct tlb *tlb, struct event_bus *bus, const struct ram *ram,
                            vaddr_t va, uint16_t asid, unsigned level, pte_t pte,

@@ -12,6 +12,7 @@
  *      '- walk_tables          step 1, and the loop over the levels (steps 2 to 4)
  *          |- walk_fetch       step 2: where the PTE lies, and what it is
  *          |- walk_check_entry step 3: what makes any PTE invalid
+ *          |   '- walk_check_high  the part of it that looks at bits 63 to 54
  *          '- walk_leaf        steps 5 to 8
  *              |- walk_check_leaf  steps 5 to 7 and the PMA check: what a leaf must be and allow
  *              '- walk_update_ad   step 7: A and D, by one store
@@ -25,6 +26,9 @@
 
 #include "base/contract.h"
 #include "event/event.h"
+
+/* "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use" ("Sv32"). */
+#define WALK_POINTER_ZERO (PTE_D | PTE_A | PTE_U)
 
 /* One translation under way. */
 struct walk_state {
@@ -65,17 +69,44 @@ static bool walk_fetch(struct walk_state *w, paddr_t table)
     return true;
 }
 
+/*
+ * Step 3, "bits or encodings that are reserved", in bits 63 to 54, some of which are set: "Sv39"
+ * for those that are nobody's or of an absent extension, "Svnapot" and "Svpbmt" for the rest.
+ */
+static enum mw_walk_error walk_check_high(const struct walk_rules *rules, pte_t pte, unsigned level)
+{
+    bool napot = pte_has(pte, PTE_N);
+    bool typed = (pte.raw & PTE_PBMT) != 0;
+
+    if ((pte.raw & PTE_RESERVED) != 0)
+        return MW_WALK_RESERVED_BITS;
+    if (napot && !rules->svnapot)
+        return MW_WALK_NAPOT_ABSENT;
+    if (typed && !rules->svpbmt)
+        return MW_WALK_PBMT_ABSENT;
+    if (pte_pointer(pte)) {
+        if ((pte.raw & WALK_POINTER_ZERO) != 0)
+            return MW_WALK_POINTER_BITS;
+        return napot ? MW_WALK_NAPOT_POINTER : MW_WALK_PBMT_POINTER;
+    }
+    if (pte_has(pte, PTE_PBMT))
+        return MW_WALK_PBMT_RESERVED;
+    if (napot && level != 0)
+        return MW_WALK_NAPOT_SUPERPAGE;
+    return napot && !pte_napot_encoded(pte) ? MW_WALK_NAPOT_ENCODING : MW_WALK_OK;
+}
+
 /* Step 3, for pointers and leaves: is this a PTE at all? */
-static enum mw_walk_error walk_check_entry(pte_t pte)
+static enum mw_walk_error walk_check_entry(const struct walk_rules *rules, pte_t pte,
+                                           unsigned level)
 {
     if (!pte_valid(pte))
         return MW_WALK_INVALID;
     if ((pte.raw & (PTE_R | PTE_W)) == PTE_W)
         return MW_WALK_WRITE_WITHOUT_READ;
-    if ((pte.raw & PTE_RESERVED) != 0)
-        return MW_WALK_RESERVED_BITS;
-    /* "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use" ("Sv39"). */
-    if (pte_pointer(pte) && (pte.raw & (PTE_D | PTE_A | PTE_U)) != 0)
+    if ((pte.raw & PTE_HIGH) != 0)
+        return walk_check_high(rules, pte, level);
+    if (pte_pointer(pte) && (pte.raw & WALK_POINTER_ZERO) != 0)
         return MW_WALK_POINTER_BITS;
     return MW_WALK_OK;
 }
@@ -147,6 +178,7 @@ static void walk_update_ad(struct walk_state *w)
     r->pte = pte_with(old, walk_writes(w->access) ? PTE_A | PTE_D : PTE_A);
     if (r->pte.raw == old.raw)
         return;
+    r->leaf = pte_with(r->leaf, r->pte.raw & (PTE_A | PTE_D));
     memcpy(ram_host(w->ram, r->pte_address), &r->pte.raw, PTE_BYTES);
     if (w->bus != NULL)
         event_emit(w->bus, MW_EVENT_PTE_AD, w->va, r->pte_address.raw, old.raw, r->pte.raw);
@@ -162,7 +194,8 @@ static enum mw_walk_error walk_leaf(struct walk_state *w)
     uint64_t offset_mask = level_bytes(r->level) - 1;
     enum mw_walk_error error;
 
-    r->pa = paddr(pte_paddr(r->pte).raw | (w->va & offset_mask));
+    r->leaf = pte_napot_page(r->pte, w->va);
+    r->pa = paddr(pte_paddr(r->leaf).raw | (w->va & offset_mask));
     error = walk_check_leaf(w);
     if (error == MW_WALK_OK)
         walk_update_ad(w);
@@ -181,7 +214,7 @@ static enum mw_walk_error walk_tables(struct walk_state *w)
     for (;; w->result.level--) {
         if (!walk_fetch(w, table)) /* step 2 */
             return MW_WALK_PTE_ACCESS;
-        error = walk_check_entry(w->result.pte); /* step 3 */
+        error = walk_check_entry(w->rules, w->result.pte, w->result.level); /* step 3 */
         if (error != MW_WALK_OK)
             return error;
         if (!pte_pointer(w->result.pte)) /* step 4 */
@@ -255,9 +288,12 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access)
 
 uint32_t walk_allowed(pte_t leaf)
 {
+    /* What some hart's walk returns: a memory type may be left in it, N is not. */
+    static const struct walk_rules widest = {.svpbmt = true};
     uint32_t by_rights = 0, by_privilege;
 
-    if (!pte_leaf(leaf) || walk_check_entry(leaf) != MW_WALK_OK || !pte_has(leaf, PTE_A))
+    if (!pte_leaf(leaf) || walk_check_entry(&widest, leaf, 0) != MW_WALK_OK ||
+        !pte_has(leaf, PTE_A))
         return 0;
     if (pte_has(leaf, PTE_R))
         by_rights |= WALK_LOADS;

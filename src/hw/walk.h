@@ -5,6 +5,12 @@
  * neither TLB nor who asks. The internal error becomes an architectural cause in one function,
  * walk_cause.
  *
+ * Svnapot and Svpbmt are switches. Of the 16 PTEs of a NAPOT region only the one that the algorithm
+ * comes to is read and updated; a memory type (PBMT) is checked and otherwise has no effect, as RAM
+ * has no caches. Where a PTE breaks several rules of step 3, the error is the first of: invalid,
+ * write_without_read, reserved_bits, napot_absent, pbmt_absent, those of pointers (pointer_bits,
+ * napot_pointer, pbmt_pointer), those of leaves (pbmt_reserved, napot_superpage, napot_encoding).
+ *
  *   I-WALK-1  a walk writes only A and D of the leaf it returns, and those only with hardware_ad
  *   I-WALK-2  a failed walk writes nothing
  */
@@ -28,6 +34,8 @@ struct walk_rules {
     bool sum;     /* sstatus.SUM: S-mode may load and store user pages */
     bool mxr;     /* sstatus.MXR: loads may use executable pages */
     bool hardware_ad;
+    bool svnapot; /* N means something; false: it is reserved */
+    bool svpbmt;  /* PBMT means something (menvcfg.PBMTE); false: it is reserved */
 };
 
 struct walk_result {
@@ -36,6 +44,7 @@ struct walk_result {
     unsigned references; /* PTEs fetched */
     paddr_t pte_address; /* of the last PTE fetched */
     pte_t pte;           /* the last PTE, with A/D as they are in memory after the walk */
+    pte_t leaf;          /* once there is a leaf: pte_napot_page of it, which a TLB may cache */
     paddr_t pa;          /* translation of va; defined when error is MW_WALK_OK */
 };
 
@@ -55,7 +64,7 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access);
 /*
  * What a leaf lets through: bit (context * 4 + access) for each of the 8 contexts user << 2 | sum
  * << 1 | mxr, with A (and for stores D) taken into account. The TLB keeps it, so that a hit tests
- * one bit.
+ * one bit. None for what is no walk_result.leaf under any rules: reserved bits, N.
  */
 uint32_t walk_allowed(pte_t leaf);
 

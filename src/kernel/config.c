@@ -103,6 +103,8 @@ static const struct config_field config_fields[] = {
     FIELD("tlb", FIELD_TLB, tlb_sets, "TLB geometry, SETSxWAYS; sets a power of two"),
     FIELD("asid-bits", FIELD_U32, asid_bits, "ASID width, 0 to 16"),
     FIELD("hardware-ad", FIELD_BOOL, hardware_ad, "hardware sets A and D (Svadu) or traps (Svade)"),
+    FIELD("svnapot", FIELD_BOOL, svnapot, "64 KiB NAPOT translations (Svnapot), or N is reserved"),
+    FIELD("svpbmt", FIELD_BOOL, svpbmt, "memory types in PTEs (Svpbmt), or PBMT is reserved"),
     FIELD("disk", FIELD_U64, disk_bytes, "bytes of the block device (K, M, G, T)"),
     FIELD("seed", FIELD_U64, seed, "seed of everything random"),
     FIELD("placement", FIELD_PLACEMENT, placement, "where mmap lands: top-down or first-fit"),

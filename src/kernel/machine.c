@@ -45,6 +45,8 @@ static int machine_harts_up(struct mw_machine *m)
                                          .tlb_sets = c->tlb_sets,
                                          .tlb_ways = c->tlb_ways,
                                          .hardware_ad = c->hardware_ad,
+                                         .svnapot = c->svnapot,
+                                         .svpbmt = c->svpbmt,
                                          .hit_ns = c->costs.tlb_hit,
                                          .walk_step_ns = c->costs.walk_step};
         int err = hart_init(&m->harts[i], &setup, &m->alloc, &m->ram, &m->bus, &m->clock);

@@ -35,6 +35,8 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("harts", harts, U32),
     FIELD("asid-bits", asid_bits, U32),
     FIELD("hardware-ad", hardware_ad, BOOL),
+    FIELD("svnapot", svnapot, BOOL),
+    FIELD("svpbmt", svpbmt, BOOL),
     FIELD("disk", disk_bytes, SIZE),
     FIELD("seed", seed, U64),
     FIELD("mmap-base", mmap_base, ADDRESS),

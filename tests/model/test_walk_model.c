@@ -6,6 +6,8 @@
  * counters and the PTEs that were read are compared, and now and then the whole memory and the
  * whole TLB.
  *
+ * The environment variable MAPWALK_LONG=N makes each run N times as long (CONTRIBUTING.md).
+ *
  * Tables are half sensible, half hostile. RAM is 64 pages; a fifth of the PTEs may point to any of
  * them or be noise, data may overwrite tables, tables form cycles, and leaves lie at all levels.
  * Only a few digits of an address are used, so that entries meet again.
@@ -15,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -25,7 +28,7 @@
 
 #define TABLES \
     25 /* the first pages of RAM, where PTEs are written: table n is meant for level n % 5 */
-#define ROUNDS  80000 /* for each geometry */
+#define ROUNDS  240000 /* for each geometry; times MAPWALK_LONG */
 #define ASIDS   4
 #define HIT_NS  3
 #define STEP_NS 100
@@ -90,7 +93,7 @@ static uint64_t hostile_pte(struct pair *p)
     uint64_t page = RAM_AT / 4096 + below(p, RAM_PAGES);
     uint64_t flags = random_flags(p);
 
-    switch (below(p, 6)) {
+    switch (below(p, 9)) {
     case 0:
         return prng_next(&p->random);
     case 1:
@@ -101,6 +104,12 @@ static uint64_t hostile_pte(struct pair *p)
         return page << 10 | 1 | (uint64_t)1 << (4 + below(p, 4)); /* pointer bits */
     case 4:
         return page << 10 | below(p, 2); /* anything as a table; or not valid */
+    case 5:
+        return page << 10 | flags | (uint64_t)1 << 63; /* N, with any encoding */
+    case 6:
+        return page << 10 | flags | below(p, 4) << 61; /* any memory type */
+    case 7:
+        return page << 10 | 1 | below(p, 2) << 63 | below(p, 4) << 61; /* N, type of a pointer */
     default:
         return page << 10 | flags; /* a superpage, if this is one, is misaligned */
     }
@@ -117,6 +126,12 @@ static uint64_t random_pte(struct pair *p, uint64_t level)
         return hostile_pte(p);
     if (level > 0 && below(p, 4) != 0)
         return (RAM_AT / 4096 + level - 1 + 5 * below(p, TABLES / 5)) << 10 | 1;
+    /* A memory type; and of a region of 64 KiB the page that this PTE translates. */
+    if (below(p, 8) == 0)
+        flags |= below(p, 3) << 61;
+    if (level == 0 && below(p, 4) == 0)
+        return (RAM_AT / 4096 + below(p, RAM_PAGES / 16) * 16 + 8) << 10 | flags |
+               (uint64_t)1 << 63;
     if (level == 0)
         return (RAM_AT / 4096 + below(p, RAM_PAGES)) << 10 | flags;
     return level < 3 ? RAM_AT / 4096 << 10 | flags : flags; /* RAM lies at 2 GiB */
@@ -151,7 +166,11 @@ static void edit_registers(struct pair *p)
     r->hardware_ad = below(p, 3) != 0;
     hart_set_satp(&p->h, mode[dice], paddr(r->root), (uint16_t)r->asid);
     hart_set_privilege(&p->h, r->user, r->sum, r->mxr);
+    r->svnapot = below(p, 3) != 0;
+    r->svpbmt = below(p, 3) != 0;
     p->h.rules.hardware_ad = r->hardware_ad;
+    p->h.rules.svnapot = r->svnapot;
+    p->h.rules.svpbmt = r->svpbmt;
 }
 
 static void fence(struct pair *p)
@@ -164,15 +183,19 @@ static void fence(struct pair *p)
     model_fence(&p->m, has_va, va, has_asid, asid);
 }
 
-/* The PTEs that the model read must be what they are in the hart's RAM too, A and D included. */
-static void compare_ptes(const struct pair *p, const struct model_result *r)
+/*
+ * The PTEs that the model read for both pages must be what they are in the hart's RAM too, A and D
+ * included.
+ */
+static void compare_ptes(const struct pair *p, const struct model_result r[2])
 {
-    for (int i = 0; i < r->fetched; i++) {
-        uint64_t pte;
+    for (int page = 0; page < 2; page++)
+        for (int i = 0; i < r[page].fetched; i++) {
+            uint64_t pte;
 
-        memcpy(&pte, ram_host(&p->ram, paddr(r->pte_at[i])), 8);
-        assert_int_equal(pte, read_word(&p->m, r->pte_at[i]));
-    }
+            memcpy(&pte, ram_host(&p->ram, paddr(r[page].pte_at[i])), 8);
+            assert_int_equal(pte, read_word(&p->m, r[page].pte_at[i]));
+        }
 }
 
 /* A trap: the model's first page that fails, with its error, cause and address. */
@@ -186,24 +209,32 @@ static void compare_trap(struct pair *p, const struct trap *trap, uint64_t va,
     event_op_end(&p->bus, trap->opened_op);
 }
 
-/* Both pages of the access in the model. False: r is the one that failed, *va its address. */
+/*
+ * Both pages of the access in the model. False: r is the one that failed, *va its address. True:
+ * the caller compares the PTEs once it has transferred in the model what the hart has, because a
+ * store may hit a PTE of its own walk.
+ */
 static int model_access(struct pair *p, uint64_t *va, unsigned bytes, enum mw_access access,
                         struct model_result r[2])
 {
     uint64_t next = *va - *va % 4096 + 4096;
 
+    memset(r, 0, 2 * sizeof(r[0]));
     model_translate(&p->m, *va, access, &r[0]);
-    compare_ptes(p, &r[0]);
     p->translations++;
     if (r[0].error == MW_WALK_OK)
         p->recent[below(p, 8)] = *va;
-    if (r[0].error != MW_WALK_OK || *va % 4096 + bytes <= 4096)
-        return r[0].error == MW_WALK_OK;
-    model_translate(&p->m, next, access, &r[1]);
-    compare_ptes(p, &r[1]);
-    p->translations++;
-    if (r[1].error == MW_WALK_OK)
+    if (r[0].error == MW_WALK_OK && *va % 4096 + bytes <= 4096)
         return 1;
+    if (r[0].error == MW_WALK_OK) {
+        model_translate(&p->m, next, access, &r[1]);
+        p->translations++;
+        if (r[1].error == MW_WALK_OK)
+            return 1;
+    }
+    compare_ptes(p, r);
+    if (r[0].error != MW_WALK_OK)
+        return 0;
     r[0] = r[1];
     *va = next;
     return 0;
@@ -231,6 +262,8 @@ static void load(struct pair *p, enum mw_access access)
         compare_trap(p, &trap, failed, access, &r[0]);
     for (unsigned i = 0; done && i < bytes; i++)
         assert_int_equal(out[i], *model_byte(p, va, i, r));
+    if (done)
+        compare_ptes(p, r);
 }
 
 /* Stores PTEs, because they may land in a table. */
@@ -247,6 +280,8 @@ static void store(struct pair *p)
         compare_trap(p, &trap, failed, MW_STORE, &r[0]);
     for (unsigned i = 0; done && i < bytes; i++)
         *model_byte(p, va, i, r) = (uint8_t)(value >> (8 * i));
+    if (done)
+        compare_ptes(p, r);
 }
 
 static void amo(struct pair *p)
@@ -259,8 +294,10 @@ static void amo(struct pair *p)
     assert_int_equal(host != NULL, model_access(p, &failed, 1, MW_AMO, r));
     if (host == NULL)
         compare_trap(p, &trap, failed, MW_AMO, &r[0]);
-    else
+    else {
         assert_ptr_equal(host, ram_host(&p->ram, paddr(r[0].pa)));
+        compare_ptes(p, r);
+    }
 }
 
 static void compare_counters(const struct pair *p)
@@ -348,7 +385,7 @@ static void begin(struct pair *p, int sets, int ways)
 }
 
 /* A test that met nothing would prove nothing. */
-static void expect_variety(const struct pair *p)
+static void expect_variety(const struct pair *p, uint64_t rounds)
 {
     uint64_t hits = 0;
 
@@ -363,21 +400,40 @@ static void expect_variety(const struct pair *p)
     }
     assert_true(hits > p->translations / 20);
     assert_true(p->m.n.evictions > 100 && p->m.n.dropped > 100);
-    assert_true(p->translations > ROUNDS * 3 / 4);
+    assert_true(p->m.napot_walks > 100 && p->m.typed_walks > 100);
+    assert_true(p->translations > rounds * 3 / 4);
+}
+
+/* ROUNDS, or what MAPWALK_LONG makes of it; nonsense in it must not pass for a long run. */
+static uint64_t rounds_wanted(void)
+{
+    const char *text = getenv("MAPWALK_LONG");
+    char *end;
+    unsigned long long times;
+
+    if (text == NULL)
+        return ROUNDS;
+    times = strtoull(text, &end, 10);
+    if (*text < '1' || *text > '9' || *end != '\0' || times > UINT64_MAX / ROUNDS)
+        fail_msg("MAPWALK_LONG=%s is no number from 1", text);
+    return ROUNDS * (uint64_t)times;
 }
 
 static void run(int sets, int ways)
 {
+    uint64_t rounds = rounds_wanted();
     struct pair p;
 
     begin(&p, sets, ways);
-    for (int round = 0; round < ROUNDS; round++) {
+    for (uint64_t round = 0; round < rounds; round++) {
         step(&p);
         if (round % 256 == 0)
             compare_state(&p);
     }
     compare_state(&p);
-    expect_variety(&p);
+    expect_variety(&p, rounds);
+    print_message("%ux%u: %llu translations\n", (unsigned)sets, (unsigned)ways,
+                  (unsigned long long)p.translations);
     hart_destroy(&p.h);
     ram_destroy(&p.ram);
     assert_int_equal(p.alloc.live_blocks, 0);

@@ -27,7 +27,7 @@
 struct model_registers {
     int levels; /* 3, 4, 5; 0: Bare */
     uint64_t root;
-    int user, sum, mxr, hardware_ad;
+    int user, sum, mxr, hardware_ad, svnapot, svpbmt;
     int asid;
 };
 
@@ -49,12 +49,14 @@ struct model {
     struct model_counters n;
     uint64_t errors[MW_WALK_COUNT]; /* how often each was met: the test must not be idle */
     uint64_t level_hits[5];
+    uint64_t napot_walks, typed_walks; /* that came to a leaf with N, with a memory type */
 };
 
 /* What one translation came to. */
 struct model_result {
     int error, level;
-    uint64_t pte_at[5], pte; /* addresses of the PTEs read, from the root down; the last PTE */
+    uint64_t pte_at[5], pte; /* addresses of the PTEs read, from the root down; the last PTE, as
+                                the algorithm sees it */
     int fetched;
     uint64_t pa;
 };
@@ -85,8 +87,8 @@ static inline int bit(uint64_t word, int n)
 }
 
 /*
- * Bits of a PTE by number: V 0, R 1, W 2, X 3, U 4, G 5, A 6, D 7; PPN 53..10; 63..54 must be zero.
- * /
+ * Bits of a PTE by number: V 0, R 1, W 2, X 3, U 4, G 5, A 6, D 7; PPN 53..10; 60..54 must be
+ * zero; PBMT 62..61; N 63.
  */
 static inline uint64_t frame_of(uint64_t pte)
 {
@@ -126,12 +128,54 @@ static inline int model_ad(uint64_t pte, enum mw_access access)
     return writes(access) && !bit(pte, 7) ? MW_WALK_DIRTY_CLEAR : MW_WALK_OK;
 }
 
+/* Step 3 for the bits above the PPN of a valid PTE, one sentence of the specification a line. */
+static inline int model_high_bits(const struct model_registers *r, uint64_t pte, int level)
+{
+    int n = bit(pte, 63), pbmt = (int)(pte >> 61 & 3);
+    int leaf = bit(pte, 1) || bit(pte, 3);
+
+    if (pte << 3 >> 57 != 0) /* "Bits 60-54 are reserved" */
+        return MW_WALK_RESERVED_BITS;
+    if (n && !r->svnapot) /* "If Svnapot is not implemented, bit 63 remains reserved" */
+        return MW_WALK_NAPOT_ABSENT;
+    if (pbmt != 0 && !r->svpbmt) /* "If Svpbmt is not implemented, bits 62-61 remain reserved" */
+        return MW_WALK_PBMT_ABSENT;
+    if (!leaf && (bit(pte, 4) || bit(pte, 6) || bit(pte, 7))) /* "the D, A, and U bits" */
+        return MW_WALK_POINTER_BITS;
+    if (!leaf && n) /* i >= 1 is reserved; at i = 0 there is no pointer in any case */
+        return MW_WALK_NAPOT_POINTER;
+    if (!leaf && pbmt != 0) /* "For non-leaf PTEs, bits 62-61 are reserved" */
+        return MW_WALK_PBMT_POINTER;
+    if (pbmt == 3) /* "setting bits 62-61 to the value 3 is reserved" */
+        return MW_WALK_PBMT_RESERVED;
+    if (n && level >= 1) /* table "Page table entry encodings when pte.N=1": i >= 1 */
+        return MW_WALK_NAPOT_SUPERPAGE;
+    if (n && (bit(pte, 10) || bit(pte, 11) || bit(pte, 12) || !bit(pte, 13)))
+        return MW_WALK_NAPOT_ENCODING;
+    return MW_WALK_OK;
+}
+
+/*
+ * "Implicit reads of a NAPOT PTE return a copy" in which the low four bits of the PPN are those of
+ * the VPN; the TLB's entry is that of one page, so that N is left out.
+ */
+static inline uint64_t model_copy(uint64_t pte, uint64_t va)
+{
+    uint64_t vpn = va / 4096;
+
+    if (!bit(pte, 63))
+        return pte;
+    pte -= (uint64_t)1 << 63;
+    pte -= (uint64_t)8 << 10; /* the code, the only one that comes here */
+    return pte + (vpn % 16 << 10);
+}
+
 /* Steps 5 to 8 for a leaf at address `at`. */
 static inline int model_leaf(struct model *m, uint64_t va, enum mw_access access, uint64_t at,
                              struct model_result *out)
 {
     uint64_t inside = va % ((uint64_t)4096 << (9 * out->level));
-    uint64_t pte = out->pte;
+    uint64_t stored = out->pte, pte = model_copy(stored, va);
     int error = model_rights(&m->r, pte, access);
 
     if (error != MW_WALK_OK)
@@ -142,12 +186,14 @@ static inline int model_leaf(struct model *m, uint64_t va, enum mw_access access
         return model_ad(pte, access);
     if (!in_memory(frame_of(pte) + inside, 1))
         return MW_WALK_PHYSICAL;
-    pte |= (uint64_t)1 << 6;
+    stored |= (uint64_t)1 << 6;
     if (writes(access))
-        pte |= (uint64_t)1 << 7;
+        stored |= (uint64_t)1 << 7;
     if (m->r.hardware_ad)
-        write_word(m, at, pte);
-    out->pte = read_word(m, at);
+        write_word(m, at, stored);
+    m->napot_walks += (uint64_t)bit(stored, 63);
+    m->typed_walks += (stored >> 61 & 3) != 0;
+    out->pte = model_copy(read_word(m, at), va);
     out->pa = frame_of(pte) + inside;
     return MW_WALK_OK;
 }
@@ -158,6 +204,7 @@ static inline int model_step(struct model *m, uint64_t a, int i, uint64_t va, en
 {
     uint64_t at = a + (va >> (12 + 9 * i)) % 512 * 8;
     uint64_t pte;
+    int error;
 
     out->level = i;
     if (!in_memory(at, 8))
@@ -168,12 +215,11 @@ static inline int model_step(struct model *m, uint64_t a, int i, uint64_t va, en
         return MW_WALK_INVALID;
     if (!bit(pte, 1) && bit(pte, 2))
         return MW_WALK_WRITE_WITHOUT_READ;
-    if (pte >> 54 != 0)
-        return MW_WALK_RESERVED_BITS;
+    error = model_high_bits(&m->r, pte, i);
+    if (error != MW_WALK_OK)
+        return error;
     if (bit(pte, 1) || bit(pte, 3))
         return model_leaf(m, va, access, at, out);
-    if (bit(pte, 4) || bit(pte, 6) || bit(pte, 7))
-        return MW_WALK_POINTER_BITS;
     if (i == 0)
         return MW_WALK_NO_LEAF;
     return model_step(m, frame_of(pte), i - 1, va, access, out);

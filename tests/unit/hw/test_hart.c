@@ -259,6 +259,94 @@ static void a_cached_superpage_does_not_reach_beyond_ram(void **state)
     finish(&w);
 }
 
+/* ---- Svnapot and Svpbmt ---- */
+
+static void a_hart_has_the_extensions_that_its_setup_names(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct hart_setup setup = {
+            .tlb_sets = 1, .tlb_ways = 1, .svnapot = (i & 1) != 0, .svpbmt = (i & 2) != 0};
+        struct world w;
+
+        world_init(&w);
+        assert_int_equal(hart_init(&w.hart, &setup, &w.alloc, &w.ram, &w.bus, &w.clock), 0);
+        hart_set_satp(&w.hart, MW_MODE_SV39, w.root, 1);
+        map(&w, VA, 8, LEAF_RWX | PTE_N);
+        map(&w, VA + PAGE_BYTES, 0, LEAF_RWX | (uint64_t)1 << 61);
+        assert_int_equal(access_ok(&w, VA, MW_LOAD), setup.svnapot);
+        assert_int_equal(access_ok(&w, VA + PAGE_BYTES, MW_LOAD), setup.svpbmt);
+        finish(&w);
+    }
+}
+
+/* Maps the region of 16 pages at VA by 16 equal PTEs; says where the first one lies. */
+static paddr_t map_region(struct world *w, uint64_t flags)
+{
+    paddr_t first = map(w, VA & ~(vaddr_t)0xffff, 8, flags | PTE_N);
+
+    for (unsigned page = 1; page < 16; page++)
+        map(w, (VA & ~(vaddr_t)0xffff) + page * PAGE_BYTES, 8, flags | PTE_N);
+    return first;
+}
+
+static void a_napot_region_is_cached_page_by_page(void **state)
+{
+    vaddr_t region = VA & ~(vaddr_t)0xffff;
+    struct trap trap;
+    struct world w;
+
+    (void)state;
+    start(&w);
+    w.hart.rules.svnapot = true;
+    map_region(&w, LEAF_RWX);
+    for (unsigned round = 0; round < 2; round++)
+        for (unsigned page = 3; page < 7; page++)
+            assert_ptr_equal(
+                hart_translate(&w.hart, region + page * PAGE_BYTES + 7, MW_LOAD, &trap),
+                ram_host(&w.ram, paddr(FRAME + page * PAGE_BYTES + 7)));
+    expect_counts(&w, MW_LOAD, 4, 4);
+    assert_int_equal(w.hart.tlb.form_count[0], 4);
+    assert_true(hart_check_tlb(&w.hart, MW_MODE_SV39, w.root, 1));
+    hart_sfence(&w.hart, true, region + 4 * PAGE_BYTES, true, 1);
+    assert_int_equal(w.hart.tlb.form_count[0], 3);
+    finish(&w);
+}
+
+static void the_checker_finds_a_page_of_a_napot_region_that_moved(void **state)
+{
+    struct world w;
+
+    (void)state;
+    start(&w);
+    w.hart.rules.svnapot = true;
+    map_region(&w, LEAF_RWX);
+    assert_true(access_ok(&w, VA, MW_LOAD));
+    map(&w, VA, 8 + 16, LEAF_RWX | PTE_N);
+    assert_false(hart_check_tlb(&w.hart, MW_MODE_SV39, w.root, 1));
+    finish(&w);
+}
+
+static void a_store_through_a_clean_napot_entry_walks_again_and_sets_d_there(void **state)
+{
+    struct world w;
+    paddr_t first;
+    pte_t pte;
+
+    (void)state;
+    start(&w);
+    w.hart.rules.svnapot = true;
+    w.hart.rules.hardware_ad = true;
+    first = map_region(&w, PTE_V | PTE_RWX);
+    assert_true(access_ok(&w, VA, MW_LOAD));
+    assert_true(access_ok(&w, VA, MW_STORE));
+    assert_true(access_ok(&w, VA, MW_STORE));
+    expect_counts(&w, MW_STORE, 1, 1);
+    pte = world_read_pte(&w, paddr(first.raw + (VA >> PAGE_SHIFT & 15) * PTE_BYTES));
+    assert_int_equal(pte.raw, page_of(8, LEAF_RWX | PTE_N).raw);
+    finish(&w);
+}
+
 /* ---- entries that forbid ---- */
 
 static void a_store_to_a_clean_page_walks_again_and_sets_d(void **state)
@@ -510,6 +598,10 @@ int main(void)
         cmocka_unit_test(superpages_and_global_pages_hit_as_well),
         cmocka_unit_test(a_superpage_hit_is_a_use),
         cmocka_unit_test(a_cached_superpage_does_not_reach_beyond_ram),
+        cmocka_unit_test(a_hart_has_the_extensions_that_its_setup_names),
+        cmocka_unit_test(a_napot_region_is_cached_page_by_page),
+        cmocka_unit_test(the_checker_finds_a_page_of_a_napot_region_that_moved),
+        cmocka_unit_test(a_store_through_a_clean_napot_entry_walks_again_and_sets_d_there),
         cmocka_unit_test(a_store_to_a_clean_page_walks_again_and_sets_d),
         cmocka_unit_test(more_rights_in_memory_need_no_fence),
         cmocka_unit_test(an_entry_that_forbids_goes_when_the_walk_fails_too),

@@ -302,6 +302,64 @@ static void a_leaf_with_reserved_bits_allows_nothing(void **state)
     assert_int_not_equal(walk_allowed(leaf), 0);
     assert_int_equal(walk_allowed(pte_with(leaf, (uint64_t)1 << 54)), 0);
     assert_int_equal(walk_allowed(pte_with(leaf, (uint64_t)1 << 63)), 0);
+    assert_int_equal(walk_allowed(pte_with(leaf, (uint64_t)3 << 61)), 0);
+    assert_int_equal(walk_allowed(pte_with(leaf, (uint64_t)1 << 61)), walk_allowed(leaf));
+}
+
+/* One PTE with N, put where the walk for each page of its region arrives. */
+static void
+a_napot_pte_translates_each_page_of_its_64_kib_to_the_same_page_of_the_frames(void **state)
+{
+    pte_t pte = pte_make(paddr(FRAME + 8 * PAGE_BYTES), LEAF_RWX | PTE_N);
+
+    (void)state;
+    for (enum mw_mode mode = MW_MODE_SV39; mode < MW_MODE_COUNT; mode++) {
+        struct walk_rules rules;
+        struct world w;
+
+        world_init(&w);
+        rules = world_rules(&w, mode);
+        rules.svnapot = true;
+        for (uint64_t page = 0; page < 16; page++) {
+            vaddr_t va = (vaddr_t)0x40210000 + page * PAGE_BYTES;
+            paddr_t slot = world_map(&w, mode, va, 0, pte);
+            struct walk_result r = walk(&w.ram, &rules, va + 0x123, MW_LOAD, &w.bus);
+
+            assert_int_equal(r.error, MW_WALK_OK);
+            assert_int_equal(r.level, 0);
+            assert_int_equal(r.pa.raw, FRAME + page * PAGE_BYTES + 0x123);
+            assert_int_equal(r.pte.raw, pte.raw);
+            assert_int_equal(r.leaf.raw, pte_make(paddr(FRAME + page * PAGE_BYTES), LEAF_RWX).raw);
+            assert_int_equal(r.pte_address.raw, slot.raw);
+        }
+        world_destroy(&w);
+    }
+}
+
+static void a_and_d_are_set_in_the_napot_pte_that_was_read_and_in_no_other(void **state)
+{
+    pte_t pte = pte_make(paddr(FRAME + 8 * PAGE_BYTES), PTE_V | PTE_RWX | PTE_N);
+    vaddr_t region = (vaddr_t)0x40210000;
+    struct walk_rules rules;
+    struct walk_result r;
+    paddr_t slot[16];
+    struct world w;
+
+    (void)state;
+    world_init(&w);
+    rules = world_rules(&w, MW_MODE_SV39);
+    rules.svnapot = true;
+    rules.hardware_ad = true;
+    for (uint64_t page = 0; page < 16; page++)
+        slot[page] = world_map(&w, MW_MODE_SV39, region + page * PAGE_BYTES, 0, pte);
+    r = walk(&w.ram, &rules, region + 5 * PAGE_BYTES, MW_STORE, &w.bus);
+    assert_int_equal(r.error, MW_WALK_OK);
+    assert_int_equal(r.pte.raw, pte.raw | PTE_A | PTE_D);
+    assert_int_equal(r.leaf.raw, pte_make(paddr(FRAME + 5 * PAGE_BYTES), LEAF_RWX).raw);
+    for (unsigned page = 0; page < 16; page++)
+        assert_int_equal(world_read_pte(&w, slot[page]).raw,
+                         page == 5 ? pte.raw | PTE_A | PTE_D : pte.raw);
+    world_destroy(&w);
 }
 
 int main(void)
@@ -319,6 +377,9 @@ int main(void)
         cmocka_unit_test(a_walk_without_a_bus_gives_the_same_result),
         cmocka_unit_test(allowed_bits_equal_the_walk_for_all_flags_contexts_and_accesses),
         cmocka_unit_test(a_leaf_with_reserved_bits_allows_nothing),
+        cmocka_unit_test(
+            a_napot_pte_translates_each_page_of_its_64_kib_to_the_same_page_of_the_frames),
+        cmocka_unit_test(a_and_d_are_set_in_the_napot_pte_that_was_read_and_in_no_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #define MODE  MW_MODE_SV39
 
 struct context {
-    bool user, sum, mxr, software_ad;
+    bool user, sum, mxr, software_ad, svnapot, svpbmt;
 };
 
 static const struct context supervisor = {0};
@@ -42,7 +42,9 @@ static void expect(struct world *w, struct context c, enum mw_access access,
                                .user = c.user,
                                .sum = c.sum,
                                .mxr = c.mxr,
-                               .hardware_ad = !c.software_ad};
+                               .hardware_ad = !c.software_ad,
+                               .svnapot = c.svnapot,
+                               .svpbmt = c.svpbmt};
     uint8_t before[8 * PAGE_BYTES];
     struct walk_result r;
 
@@ -73,16 +75,22 @@ static void expect_page(uint64_t flags, struct context c, enum mw_walk_error loa
 }
 
 /* A raw entry at a level of the walk for VA, which stops every access there with a page fault. */
-static void expect_entry(unsigned level, uint64_t raw, enum mw_walk_error error)
+static void expect_entry_in(struct context c, unsigned level, uint64_t raw,
+                            enum mw_walk_error error)
 {
     for (enum mw_access access = MW_LOAD; access < MW_ACCESS_COUNT; access++) {
         struct world w;
 
         world_init(&w);
         world_map(&w, MODE, VA, level, (pte_t){raw});
-        expect(&w, supervisor, access, error, page_fault_of(access));
+        expect(&w, c, access, error, page_fault_of(access));
         world_destroy(&w);
     }
+}
+
+static void expect_entry(unsigned level, uint64_t raw, enum mw_walk_error error)
+{
+    expect_entry_in(supervisor, level, raw, error);
 }
 
 static void an_address_that_is_not_canonical_is_a_page_fault_of_each_access(void **state)
@@ -180,16 +188,140 @@ static void w_without_r_is_reserved_at_every_level(void **state)
     }
 }
 
-static void each_reserved_bit_of_leaf_or_pointer_faults(void **state)
+/* ---- bits 63 to 54 ---- */
+
+#define N_BIT     ((uint64_t)1 << 63)
+#define MEMORY(n) ((uint64_t)(n) << 61) /* PBMT: 1 NC, 2 IO */
+#define PPN(n)    ((uint64_t)(n) << 10) /* its low bits, in an entry of an aligned frame */
+#define SUPER     (WORLD_BASE + ((uint64_t)1 << 31)) /* aligned for every superpage */
+
+static const struct context neither = {0}, napot = {.svnapot = true}, pbmt = {.svpbmt = true},
+                            both = {.svnapot = true, .svpbmt = true};
+
+static uint64_t leaf_at(unsigned level)
+{
+    return pte_make(paddr(level == 0 ? FRAME : SUPER), LEAF_RWX).raw;
+}
+
+static uint64_t pointer_entry(void)
+{
+    return pte_make(paddr(FRAME), PTE_V).raw;
+}
+
+static void each_reserved_bit_of_leaf_or_pointer_faults_with_and_without_extensions(void **state)
 {
     (void)state;
-    for (unsigned bit = 54; bit < 64; bit++) {
-        pte_t leaf = pte_make(paddr(FRAME), LEAF_RWX);
+    for (unsigned bit = 54; bit <= 60; bit++)
+        for (unsigned level = 0; level < 3; level++) {
+            uint64_t reserved = (uint64_t)1 << bit;
 
-        expect_entry(0, leaf.raw | (uint64_t)1 << bit, MW_WALK_RESERVED_BITS);
-        expect_entry(1, pte_make(paddr(FRAME), PTE_V).raw | (uint64_t)1 << bit,
-                     MW_WALK_RESERVED_BITS);
+            expect_entry_in(neither, level, leaf_at(level) | reserved, MW_WALK_RESERVED_BITS);
+            expect_entry_in(neither, level, pointer_entry() | reserved, MW_WALK_RESERVED_BITS);
+            expect_entry_in(both, level, leaf_at(level) | reserved, MW_WALK_RESERVED_BITS);
+            expect_entry_in(both, level, pointer_entry() | reserved, MW_WALK_RESERVED_BITS);
+        }
+}
+
+static void without_svnapot_n_is_reserved_in_leaves_and_pointers(void **state)
+{
+    (void)state;
+    for (unsigned level = 0; level < 3; level++) {
+        expect_entry_in(neither, level, leaf_at(level) | PPN(8) | N_BIT, MW_WALK_NAPOT_ABSENT);
+        expect_entry_in(pbmt, level, leaf_at(level) | PPN(8) | N_BIT, MW_WALK_NAPOT_ABSENT);
+        expect_entry_in(neither, level, pointer_entry() | N_BIT, MW_WALK_NAPOT_ABSENT);
     }
+}
+
+static void n_of_a_pointer_is_reserved_at_every_level(void **state)
+{
+    (void)state;
+    for (unsigned level = 0; level < 3; level++) {
+        expect_entry_in(napot, level, pointer_entry() | N_BIT, MW_WALK_NAPOT_POINTER);
+        expect_entry_in(napot, level, pointer_entry() | PPN(8) | N_BIT, MW_WALK_NAPOT_POINTER);
+    }
+}
+
+static void n_of_a_superpage_is_reserved_whatever_the_frame_says(void **state)
+{
+    (void)state;
+    for (unsigned level = 1; level < 3; level++) {
+        expect_entry_in(napot, level, leaf_at(level) | N_BIT, MW_WALK_NAPOT_SUPERPAGE);
+        expect_entry_in(napot, level, leaf_at(level) | PPN(8) | N_BIT, MW_WALK_NAPOT_SUPERPAGE);
+    }
+}
+
+static void every_encoding_but_64_kib_is_reserved(void **state)
+{
+    (void)state;
+    for (uint64_t low = 0; low < 16; low++)
+        if (low != 8)
+            expect_entry_in(napot, 0, leaf_at(0) | PPN(low) | N_BIT, MW_WALK_NAPOT_ENCODING);
+    for (enum mw_access access = MW_LOAD; access < MW_ACCESS_COUNT; access++) {
+        struct world w;
+
+        world_init(&w);
+        world_map(&w, MODE, VA, 0, (pte_t){leaf_at(0) | PPN(8) | N_BIT});
+        expect(&w, napot, access, MW_WALK_OK, MW_CAUSE_NONE);
+        world_destroy(&w);
+    }
+}
+
+static void without_svpbmt_every_memory_type_is_reserved(void **state)
+{
+    (void)state;
+    for (uint64_t type = 1; type < 4; type++)
+        for (unsigned level = 0; level < 3; level++) {
+            expect_entry_in(neither, level, leaf_at(level) | MEMORY(type), MW_WALK_PBMT_ABSENT);
+            expect_entry_in(napot, level, leaf_at(level) | MEMORY(type), MW_WALK_PBMT_ABSENT);
+            expect_entry_in(neither, level, pointer_entry() | MEMORY(type), MW_WALK_PBMT_ABSENT);
+        }
+}
+
+static void a_memory_type_of_a_pointer_is_reserved_at_every_level(void **state)
+{
+    (void)state;
+    for (uint64_t type = 1; type < 4; type++)
+        for (unsigned level = 0; level < 3; level++)
+            expect_entry_in(pbmt, level, pointer_entry() | MEMORY(type), MW_WALK_PBMT_POINTER);
+}
+
+static void memory_type_three_is_reserved_and_the_others_are_not(void **state)
+{
+    (void)state;
+    for (unsigned level = 0; level < 3; level++)
+        expect_entry_in(pbmt, level, leaf_at(level) | MEMORY(3), MW_WALK_PBMT_RESERVED);
+    for (uint64_t type = 0; type < 3; type++)
+        for (unsigned level = 0; level < 3; level++)
+            for (enum mw_access access = MW_LOAD; access < MW_ACCESS_COUNT; access++) {
+                struct world w;
+
+                world_init(&w);
+                world_map(&w, MODE, VA, level, (pte_t){leaf_at(level) | MEMORY(type)});
+                expect(&w, pbmt, access, MW_WALK_OK, MW_CAUSE_NONE);
+                world_destroy(&w);
+            }
+}
+
+/* As walk.h says; each entry here breaks the rule named and all that come after it. */
+static void of_several_reserved_things_the_first_is_reported(void **state)
+{
+    uint64_t all = N_BIT | MEMORY(3) | (uint64_t)1 << 54;
+    uint64_t wrong_leaf = leaf_at(1) | N_BIT | MEMORY(3);
+    uint64_t wrong_pointer = pointer_entry() | N_BIT | MEMORY(1);
+
+    (void)state;
+    expect_entry_in(neither, 0, all, MW_WALK_INVALID);
+    expect_entry_in(neither, 0, all | PTE_V | PTE_W, MW_WALK_WRITE_WITHOUT_READ);
+    expect_entry_in(neither, 0, all | PTE_V, MW_WALK_RESERVED_BITS);
+    expect_entry_in(neither, 0, wrong_pointer | PTE_A, MW_WALK_NAPOT_ABSENT);
+    expect_entry_in(napot, 0, wrong_pointer | PTE_A, MW_WALK_PBMT_ABSENT);
+    expect_entry_in(both, 0, wrong_pointer | PTE_A, MW_WALK_POINTER_BITS);
+    expect_entry_in(both, 0, wrong_pointer, MW_WALK_NAPOT_POINTER);
+    expect_entry_in(both, 1, wrong_leaf, MW_WALK_PBMT_RESERVED);
+    expect_entry_in(both, 1, (wrong_leaf & ~MEMORY(3)) | PPN(1), MW_WALK_NAPOT_SUPERPAGE);
+    /* Step 3 comes before rights. */
+    expect_entry_in(napot, 0, (leaf_at(0) & ~(PTE_RWX | PTE_A)) | PTE_X | PTE_U | N_BIT,
+                    MW_WALK_NAPOT_ENCODING);
 }
 
 static void d_a_and_u_of_a_pointer_are_reserved(void **state)
@@ -361,7 +493,15 @@ int main(void)
         cmocka_unit_test(a_root_outside_ram_is_an_access_fault_without_a_fetch),
         cmocka_unit_test(an_entry_without_v_is_invalid_whatever_else_it_says),
         cmocka_unit_test(w_without_r_is_reserved_at_every_level),
-        cmocka_unit_test(each_reserved_bit_of_leaf_or_pointer_faults),
+        cmocka_unit_test(each_reserved_bit_of_leaf_or_pointer_faults_with_and_without_extensions),
+        cmocka_unit_test(without_svnapot_n_is_reserved_in_leaves_and_pointers),
+        cmocka_unit_test(n_of_a_pointer_is_reserved_at_every_level),
+        cmocka_unit_test(n_of_a_superpage_is_reserved_whatever_the_frame_says),
+        cmocka_unit_test(every_encoding_but_64_kib_is_reserved),
+        cmocka_unit_test(without_svpbmt_every_memory_type_is_reserved),
+        cmocka_unit_test(a_memory_type_of_a_pointer_is_reserved_at_every_level),
+        cmocka_unit_test(memory_type_three_is_reserved_and_the_others_are_not),
+        cmocka_unit_test(of_several_reserved_things_the_first_is_reported),
         cmocka_unit_test(d_a_and_u_of_a_pointer_are_reserved),
         cmocka_unit_test(a_pointer_may_be_global_and_have_software_bits),
         cmocka_unit_test(a_pointer_at_the_last_level_leads_nowhere),

@@ -14,6 +14,7 @@
 #include <mapwalk/machine.h>
 
 #include "base/err.h"
+#include "kernel/machine.h"
 
 /* ---- every key ---- */
 
@@ -38,6 +39,8 @@ static const struct key_case key_cases[] = {
     {"tlb", {"16x2", "1x64"}, {16, 1}, FIELD(tlb_sets)},
     {"asid-bits", {"0", "9"}, {0, 9}, FIELD(asid_bits)},
     {"hardware-ad", {"no", "off", "false", "0"}, {0, 0, 0, 0}, FIELD(hardware_ad)},
+    {"svnapot", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(svnapot)},
+    {"svpbmt", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(svpbmt)},
     {"disk", {"64K", "3G"}, {65536, UINT64_C(3) << 30}, FIELD(disk_bytes)},
     {"seed", {"0", "18446744073709551615"}, {0, UINT64_MAX}, FIELD(seed)},
     {"placement", {"first-fit"}, {MW_PLACE_FIRST_FIT}, FIELD(placement)},
@@ -308,6 +311,28 @@ static void a_reason_is_cut_to_the_room_there_is(void **state)
     assert_int_equal(why[6], '7');
 }
 
+static void every_hart_gets_the_extensions_that_the_configuration_names(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct mw_machine *m;
+        struct mw_config config;
+
+        mw_config_init(&config);
+        config.harts = 2;
+        config.hardware_ad = (i & 1) != 0;
+        config.svnapot = (i & 2) != 0;
+        config.svpbmt = (i & 4) != 0;
+        assert_int_equal(mw_machine_new(&config, &m), 0);
+        for (unsigned hart = 0; hart < 2; hart++) {
+            assert_int_equal(m->harts[hart].rules.hardware_ad, config.hardware_ad);
+            assert_int_equal(m->harts[hart].rules.svnapot, config.svnapot);
+            assert_int_equal(m->harts[hart].rules.svpbmt, config.svpbmt);
+        }
+        assert_int_equal(mw_machine_free(m), 0);
+    }
+}
+
 static void limits_that_are_just_possible_are_accepted(void **state)
 {
     static const struct impossible possibles[] = {
@@ -380,6 +405,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_built_is_refused_with_a_reason),
         cmocka_unit_test(fields_without_a_sane_text_are_refused_too),
         cmocka_unit_test(a_reason_is_cut_to_the_room_there_is),
+        cmocka_unit_test(every_hart_gets_the_extensions_that_the_configuration_names),
         cmocka_unit_test(limits_that_are_just_possible_are_accepted),
         cmocka_unit_test(the_smallest_of_everything_is_a_machine),
         cmocka_unit_test(no_config_means_the_profile_linux),
