@@ -38,6 +38,24 @@ static int tear_down(void **state)
     return mw_machine_free(*state);
 }
 
+static void a_machine_that_checks_itself_keeps_its_last_events(void **state)
+{
+    struct mw_config config;
+    struct mw_machine *m;
+
+    (void)state;
+    mw_config_init(&config);
+    config.ram_bytes = 1 << 20;
+    config.disk_bytes = 1 << 20;
+    for (int check = 0; check < 2; check++) {
+        config.check = check;
+        assert_int_equal(mw_machine_new(&config, &m), 0);
+        assert_int_equal(mw_spawn(m), 1);
+        assert_int_equal(m->bus.ring_count > 0, check);
+        assert_int_equal(mw_machine_free(m), 0);
+    }
+}
+
 static void the_checker_sees_another_process_running_than_it_should(void **state)
 {
     struct mw_machine *m = *state;
@@ -107,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_checker_sees_another_process_running_than_it_should),
+        cmocka_unit_test(a_machine_that_checks_itself_keeps_its_last_events),
         TEST(the_checker_sees_a_lost_reference_of_an_open_file),
         TEST(the_checker_sees_two_processes_with_one_asid),
         TEST(the_checker_sees_an_ended_process_that_holds_something),
