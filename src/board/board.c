@@ -50,24 +50,18 @@ static bool board_config_valid(const struct mw_board_config *c)
 
 static int board_harts_up(struct mw_board *b, const struct mw_board_config *c)
 {
-    b->harts = alloc_zeroed(&b->alloc, c->harts * sizeof(struct hart));
-    if (b->harts == NULL)
-        return -ENOMEM;
-    for (unsigned i = 0; i < c->harts; i++) {
-        const struct hart_setup setup = {.id = (uint16_t)i,
-                                         .tlb_sets = c->tlb_sets,
-                                         .tlb_ways = c->tlb_ways,
-                                         .hardware_ad = c->hardware_ad,
-                                         .svnapot = c->svnapot,
-                                         .svpbmt = c->svpbmt,
-                                         .hit_ns = c->costs.tlb_hit,
-                                         .walk_step_ns = c->costs.walk_step};
-        int err = hart_init(&b->harts[i], &setup, &b->alloc, &b->ram, &b->bus, &b->clock);
+    const struct hart_setup setup = {.tlb_sets = c->tlb_sets,
+                                     .tlb_ways = c->tlb_ways,
+                                     .hardware_ad = c->hardware_ad,
+                                     .svnapot = c->svnapot,
+                                     .svpbmt = c->svpbmt,
+                                     .hit_ns = c->costs.tlb_hit,
+                                     .walk_step_ns = c->costs.walk_step};
+    int err = hart_new_all(&b->harts, c->harts, &setup, &b->alloc, &b->ram, &b->bus, &b->clock);
 
-        if (err != 0)
-            return err;
-        b->hart_count = i + 1;
-    }
+    if (err != 0)
+        return err;
+    b->hart_count = c->harts;
     b->running = &b->harts[0];
     return 0;
 }
@@ -107,9 +101,7 @@ static void board_down(struct mw_board *b)
     struct alloc last;
 
     dev_destroy(b->disk);
-    for (unsigned i = 0; i < b->hart_count; i++)
-        hart_destroy(&b->harts[i]);
-    alloc_release(&b->alloc, b->harts);
+    hart_free_all(b->harts, b->hart_count, &b->alloc);
     ram_destroy(&b->ram);
     last = b->alloc; /* it lies in the block that it gives back now */
     alloc_release(&last, b);

@@ -54,6 +54,35 @@ void hart_destroy(struct hart *h)
     tlb_destroy(&h->tlb);
 }
 
+void hart_free_all(struct hart *harts, unsigned count, struct alloc *a)
+{
+    for (unsigned i = 0; i < count; i++)
+        hart_destroy(&harts[i]);
+    alloc_release(a, harts);
+}
+
+int hart_new_all(struct hart **out, unsigned count, const struct hart_setup *setup, struct alloc *a,
+                 const struct ram *ram, struct event_bus *bus, struct clock *clock)
+{
+    struct hart *harts = alloc_zeroed(a, count * sizeof(*harts));
+
+    if (harts == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < count; i++) {
+        struct hart_setup own = *setup;
+        int err;
+
+        own.id = (uint16_t)i;
+        err = hart_init(&harts[i], &own, a, ram, bus, clock);
+        if (err != 0) {
+            hart_free_all(harts, i, a);
+            return err;
+        }
+    }
+    *out = harts;
+    return 0;
+}
+
 /* ---- registers ---- */
 
 void hart_set_satp(struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asid)

@@ -72,6 +72,15 @@ MUST_CHECK int hart_init(struct hart *h, const struct hart_setup *setup, struct 
                          const struct ram *ram, struct event_bus *bus, struct clock *clock);
 void hart_destroy(struct hart *h);
 
+/*
+ * `count` harts (> 0) that are alike but for their ids, 0 and up; setup->id is not looked at. The
+ * caller owns *out until hart_free_all. 0; -EINVAL, -ENOMEM as hart_init, with nothing left behind.
+ */
+MUST_CHECK int hart_new_all(struct hart **out, unsigned count, const struct hart_setup *setup,
+                            struct alloc *a, const struct ram *ram, struct event_bus *bus,
+                            struct clock *clock);
+void hart_free_all(struct hart *harts, unsigned count, struct alloc *a);
+
 /* Writes satp. Flushes nothing, as the specification says. Emits satp. */
 void hart_set_satp(struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asid);
 
