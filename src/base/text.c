@@ -1,119 +1,12 @@
 /*
- * Growable text and careful number parsing.
+ * Careful number parsing.
  *
- * Role: what every writer of reports and every reader of inputs is built on. Layer: base; it must
- * not know any format. The parser is handed hostile input (logs, command lines): it accepts only
- * what it understood wholly.
- *
- * Invariants:
- *   I-TEXT-1  bytes is NULL and capacity 0, or bytes[length] is NUL and length < capacity
- *   I-TEXT-2  once failed, nothing is appended until text_clear: the text is a prefix of what was
- *             meant
+ * Role: what every reader of numbers is built on. Layer: base; it must not know any format. The
+ * parser is handed hostile input (logs, command lines): it accepts only what it understood wholly.
  */
 #include "base/text.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#define TEXT_CAPACITY_MIN 64
-
-void text_init(struct text *t, struct alloc *a)
-{
-    *t = (struct text){.alloc = a};
-}
-
-void text_destroy(struct text *t)
-{
-    alloc_release(t->alloc, t->bytes);
-    text_init(t, t->alloc);
-}
-
-void text_clear(struct text *t)
-{
-    t->length = 0;
-    t->failed = false;
-    if (t->bytes != NULL)
-        t->bytes[0] = '\0';
-}
-
-/* The smallest doubling of the capacity above `needed`, so that n appends cost O(n) together. */
-static size_t text_next_capacity(size_t capacity, size_t needed)
-{
-    if (capacity < TEXT_CAPACITY_MIN)
-        capacity = TEXT_CAPACITY_MIN;
-    while (capacity <= needed) {
-        if (capacity > SIZE_MAX / 2)
-            return needed + 1; /* doubling would wrap; needed < SIZE_MAX was checked before */
-        capacity *= 2;
-    }
-    return capacity;
-}
-
-/* Room for `more` bytes and the NUL; false, with failure noted, when there is none. */
-static bool text_make_room(struct text *t, size_t more)
-{
-    if (t->failed)
-        return false;
-    if (more < t->capacity - t->length) /* strictly: one byte is for the NUL */
-        return true;
-    if (more >= SIZE_MAX - t->length) {
-        t->failed = true;
-        return false;
-    }
-    size_t capacity = text_next_capacity(t->capacity, t->length + more);
-    char *bytes = alloc_resize(t->alloc, t->bytes, capacity);
-    if (bytes == NULL) {
-        t->failed = true;
-        return false;
-    }
-    t->bytes = bytes;
-    t->capacity = capacity;
-    return true;
-}
-
-void text_append(struct text *t, const char *bytes, size_t length)
-{
-    if (!text_make_room(t, length))
-        return;
-    if (length > 0) /* memcpy from NULL is undefined even for no bytes */
-        memcpy(t->bytes + t->length, bytes, length);
-    t->length += length;
-    t->bytes[t->length] = '\0';
-}
-
-void text_printf(struct text *t, const char *format, ...)
-{
-    if (!text_make_room(t, 0))
-        return;
-    /* Most texts fit at once; the first try tells how much room the others need. */
-    size_t room = t->capacity - t->length;
-    va_list arguments;
-    va_start(arguments, format);
-    int length = vsnprintf(t->bytes + t->length, room, format, arguments);
-    va_end(arguments);
-
-    if (length < 0) {
-        t->failed = true;
-    } else if ((size_t)length >= room && text_make_room(t, (size_t)length)) {
-        va_start(arguments, format);
-        vsnprintf(t->bytes + t->length, (size_t)length + 1, format, arguments);
-        va_end(arguments);
-    }
-    if (!t->failed)
-        t->length += (size_t)length;
-    t->bytes[t->length] = '\0'; /* cuts off what a failed try has written */
-}
-
-bool text_failed(const struct text *t)
-{
-    return t->failed;
-}
-
-const char *text_string(const struct text *t)
-{
-    return t->bytes != NULL ? t->bytes : "";
-}
+#include <stddef.h>
 
 /* The digit that c stands for; 16 or more when it is none in any base used here. */
 static unsigned text_digit(char c)
