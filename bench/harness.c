@@ -1,14 +1,14 @@
 /*
- * Measuring: choose the number of operations, take turns, take medians. See harness.h for why.
+ * Measuring: choose the number of operations, take turns, take the quietest median. See harness.h for why.
  */
 #include "harness.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUND_NS \
-    50000000u /* a round of one loop: long against timer and scheduler noise, short enough for \
-                 many */
+#define SLICE_NS \
+    1000000u      /* long against the clock's resolution, short against a neighbour's time slice */
+#define SLICES 15 /* of either loop a round; odd, so that one is in the middle */
 
 void bench_must(bool condition, const char *what)
 {
@@ -33,21 +33,34 @@ static uint64_t round_count(const struct bench *bench, double count)
     return (steps != 0 ? steps : 1) * step;
 }
 
+/* Whole time of a run, preparation included: the shortest of three, as others can only prolong it. */
+static uint64_t time_run(bench_run *run, void *state, uint64_t count)
+{
+    uint64_t shortest = UINT64_MAX;
+
+    for (unsigned i = 0; i < 3 && shortest > SLICE_NS / 2; i++) {
+        uint64_t begin = bench_now();
+
+        run(state, count);
+        uint64_t took = bench_now() - begin;
+        shortest = took < shortest ? took : shortest;
+    }
+    return shortest;
+}
+
 /*
- * Operations for about ROUND_NS of whole time, preparation included: doubling until a run is long
- * enough to be trusted, then in proportion. This is the warm-up too.
+ * Operations for about SLICE_NS: doubling until a run is long enough to be trusted, then in
+ * proportion. This is the warm-up too.
  */
 static uint64_t choose_count(const struct bench *bench, bench_run *run, void *state)
 {
     uint64_t count = round_count(bench, 1);
 
     for (;;) {
-        uint64_t begin = bench_now();
+        uint64_t took = time_run(run, state, count);
 
-        run(state, count);
-        uint64_t took = bench_now() - begin;
-        if (took >= ROUND_NS / 4)
-            return round_count(bench, (double)count * ROUND_NS / (double)took);
+        if (took >= SLICE_NS / 2)
+            return round_count(bench, (double)count * SLICE_NS / (double)took);
         count *= 2;
     }
 }
@@ -61,17 +74,37 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /* Sorts values. */
-static double median(double *values, unsigned count)
+static double median(double values[SLICES])
 {
-    qsort(values, count, sizeof *values, compare_doubles);
-    if (count % 2 == 1)
-        return values[count / 2];
-    return (values[count / 2 - 1] + values[count / 2]) / 2;
+    qsort(values, SLICES, sizeof *values, compare_doubles);
+    return values[SLICES / 2];
 }
 
-static double one_round(bench_run *run, void *state, uint64_t count)
+/* One of the two loops of a benchmark. */
+struct side {
+    bench_run *run; /* NULL: there is none */
+    uint64_t count; /* operations a slice */
+    double slices[SLICES];
+    double quietest; /* smallest median of a round so far; 0: none yet */
+};
+
+static struct side side_prepare(const struct bench *bench, bench_run *run, void *state)
 {
-    return (double)run(state, count) / (double)count;
+    return (struct side){.run = run, .count = run != NULL ? choose_count(bench, run, state) : 0};
+}
+
+static void side_run_slice(struct side *side, void *state, unsigned slice)
+{
+    if (side->run != NULL)
+        side->slices[slice] = (double)side->run(state, side->count) / (double)side->count;
+}
+
+static void side_end_round(struct side *side)
+{
+    double value = median(side->slices);
+
+    if (side->quietest <= 0 || value < side->quietest)
+        side->quietest = value;
 }
 
 static bool targets_met(const struct bench *bench, const struct bench_figure *figure)
@@ -83,26 +116,24 @@ static bool targets_met(const struct bench *bench, const struct bench_figure *fi
 
 struct bench_figure bench_measure(const struct bench *bench, unsigned rounds)
 {
-    double ours[BENCH_ROUNDS_MAX], theirs[BENCH_ROUNDS_MAX], ratios[BENCH_ROUNDS_MAX];
     struct bench_figure figure = {0};
     void *state = bench->open();
-    uint64_t our_count = choose_count(bench, bench->run, state);
-    uint64_t their_count =
-        bench->yardstick != NULL ? choose_count(bench, bench->run_yardstick, state) : 0;
+    struct side ours = side_prepare(bench, bench->run, state);
+    struct side theirs = side_prepare(bench, bench->run_yardstick, state);
 
-    for (unsigned i = 0; i < rounds; i++) {
-        ours[i] = one_round(bench->run, state, our_count);
-        if (bench->yardstick == NULL)
-            continue;
-        theirs[i] = one_round(bench->run_yardstick, state, their_count);
-        ratios[i] = ours[i] / theirs[i];
+    for (unsigned round = 0; round < rounds; round++) {
+        for (unsigned slice = 0; slice < SLICES; slice++) {
+            side_run_slice(&ours, state, slice);
+            side_run_slice(&theirs, state, slice);
+        }
+        side_end_round(&ours);
+        side_end_round(&theirs);
     }
     bench->close(state);
-    figure.median = median(ours, rounds);
-    if (bench->yardstick != NULL) {
-        figure.yardstick = median(theirs, rounds);
-        figure.ratio = median(ratios, rounds);
-    }
+    figure.median = ours.quietest;
+    figure.yardstick = theirs.quietest;
+    if (theirs.run != NULL)
+        figure.ratio = figure.median / figure.yardstick;
     figure.met = targets_met(bench, &figure);
     return figure;
 }

@@ -3,11 +3,15 @@
  *
  * Absolute times drift between hosts and from minute to minute; the ratio of two loops that took
  * turns on the same core does not. So each benchmark may name a yardstick (the host kernel's own
- * operation, or the shortest loop that could do the job), both run alternately for a number of
- * rounds, and the figure is the median of the rounds' ratios.
+ * operation, or the shortest loop that could do the job), and both run alternately, slice by slice.
  *
- *   I-BENCH-1  the number of operations of either loop is chosen once, for about 50 ms a round, and
- *              then stays
+ * Others on the host can only add time, now for a moment, now for seconds. A slice that was
+ * interrupted does not move the median of its round, and a round that was disturbed as a whole is
+ * not the quietest: the figure of either loop is the smallest of its rounds' medians, and the ratio
+ * is that of the two.
+ *
+ *   I-BENCH-1  the number of operations of either loop is chosen once, for a slice of about 1 ms,
+ *              and then stays
  *   I-BENCH-2  a missed target changes no exit code: timing on a loaded host is no verdict
  */
 #ifndef MAPWALK_BENCH_HARNESS_H
@@ -34,15 +38,15 @@ struct bench {
     bench_run *run;
     bench_run *run_yardstick; /* NULL exactly when yardstick is */
     double ratio_max;         /* target: benchmark / yardstick at most this; 0: none */
-    double median_max;        /* target: median at most this, in `unit`; 0: none */
+    double median_max;        /* target: figure at most this, in `unit`; 0: none */
     uint64_t count_step;      /* operations come in multiples of this; 0: of 1 */
 };
 
 /* The figures of one benchmark, per operation. */
 struct bench_figure {
-    double median;    /* nanoseconds */
-    double yardstick; /* nanoseconds; 0: none */
-    double ratio;     /* median of the rounds' ratios; 0: none */
+    double median;    /* nanoseconds, of the quietest round */
+    double yardstick; /* the same of the yardstick; 0: none */
+    double ratio;     /* of the two; 0: none */
     bool met;         /* every target that there is */
 };
 
@@ -55,6 +59,8 @@ struct bench_list {
 typedef void bench_register(struct bench_list *list);
 
 bench_register bench_tlb_register;
+bench_register bench_fence_register;
+bench_register bench_shootdown_register;
 bench_register bench_mm_register;
 bench_register bench_replay_register;
 

@@ -12,9 +12,8 @@
 #include "harness.h"
 
 static bench_register *const registers[] = {
-    bench_tlb_register,
-    bench_mm_register,
-    bench_replay_register,
+    bench_tlb_register, bench_fence_register,  bench_shootdown_register,
+    bench_mm_register,  bench_replay_register,
 };
 
 struct options {
@@ -28,7 +27,8 @@ struct options {
 static const char usage[] =
     "usage: mapwalk-bench [--list] [--filter REGEX] [--json] [--rounds N]\n"
     "\n"
-    "Measures mapwalk beside yardsticks that run in turns with it, and prints medians.\n"
+    "Measures mapwalk beside yardsticks that run in turns with it, and prints the median of the\n"
+    "quietest round of either.\n"
     "\n"
     "  --list          name the benchmarks and stop\n"
     "  --filter REGEX  only benchmarks whose name matches this extended regular expression\n"

@@ -4,6 +4,7 @@
 #ifndef MAPWALK_CONFIG_H
 #define MAPWALK_CONFIG_H
 
+#include <mapwalk/tlb.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +29,7 @@ enum mw_placement {
 
 /* Simulated costs in cycles of a 1 GHz hart, so a cycle is a nanosecond. */
 struct mw_costs {
-    uint32_t tlb_hit;   /* one access that hits the TLB */
+    uint32_t tlb_hit;   /* one access that hits the TLB, its first level where there are two */
     uint32_t walk_step; /* one PTE fetched by the walker */
     uint32_t trap;      /* entry and return of an exception or system call */
     uint32_t zero_frame;
@@ -39,6 +40,7 @@ struct mw_costs {
     uint32_t block_write; /* one request */
     uint32_t block_flush; /* one flush of the device's write cache */
     uint32_t block_byte_ps;
+    uint32_t tlb_l2_hit; /* one access that hits the second level only: instead of tlb_hit */
 };
 
 struct mw_config {
@@ -46,8 +48,7 @@ struct mw_config {
     uint64_t ram_base;   /* physical address of the first byte; page-aligned */
     uint64_t ram_bytes;  /* page-aligned, > 0; sparse: untouched RAM costs nothing */
     uint32_t harts;      /* 1..64 */
-    uint32_t tlb_sets;   /* of each hart's TLB; a power of two */
-    uint32_t tlb_ways;   /* 1..64 */
+    struct mw_tlbs tlbs; /* of each hart; see <mapwalk/tlb.h> */
     uint32_t asid_bits;  /* 0..16 */
     bool hardware_ad;    /* Svadu: hardware sets A and D; false: Svade, it raises a page fault */
     bool svnapot;        /* 64 KiB regions (PTE bit N); false: a PTE with N set is a page fault */
@@ -61,10 +62,12 @@ struct mw_config {
     uint64_t stack_limit_bytes; /* RLIMIT_STACK: how far a growing stack may grow */
     uint64_t max_map_count;     /* VMAs of one process (vm.max_map_count) */
     uint32_t max_processes;
-    bool check;               /* run the checkers after every system call and fault; very slow */
+    bool check;        /* run the checkers after every system call and fault; very slow */
+    bool detect_stale; /* slow: every TLB hit is compared with a walk; see <mapwalk/stale.h> */
     uint64_t fail_allocation; /* for tests: this allocation of the machine fails, counted from 1; 0:
                                  none */
     struct mw_costs costs;
+    uint32_t migrate; /* turns of logs after which a process changes its hart; 0: it does not */
 };
 
 /*
@@ -78,9 +81,13 @@ void mw_config_init(struct mw_config *config);
 int mw_config_profile(struct mw_config *config, const char *name);
 
 /*
- * Sets one field from text: "ram" "64M", "mode" "sv48", "tlb" "64x4", "costs.trap" "120". Sizes
- * take K, M, G, T. 0; -ENOENT for an unknown key; -EINVAL for a value that is malformed or out of
- * range.
+ * Sets one field from text: "ram" "64M", "mode" "sv48", "costs.trap" "120". Sizes take K, M, G, T.
+ * 0; -ENOENT for an unknown key; -EINVAL for a value that is malformed or out of range.
+ *
+ * "tlb" sets all the TLBs: to a preset ("rocket"), or to a geometry as mw_tlb_parse reads it
+ * ("64x4"), which is that of l1d then, and there is nothing else. "tlb.l1d", "tlb.l1i", "tlb.l2",
+ * "tlb.l2i" and "tlb.walk-cache" set one part, the last four to "none" too; "tlb.prefetch" takes a
+ * number. Set "tlb" before the parts. mw_config_validate finds parts that do not go together.
  */
 int mw_config_set(struct mw_config *config, const char *key, const char *value);
 

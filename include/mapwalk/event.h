@@ -15,56 +15,65 @@
 extern "C" {
 #endif
 
-#define MW_EVENT_ARGS 6
+#define MW_EVENT_ARGS 8
 
 /*
  * X(identifier, name, fields): the fields of arg[0..] as "name:type" separated by blanks. Types: u
  * decimal, s signed decimal, x hexadecimal, access, cause, walk (walk error), reason, signal, prot,
- * owner, pte, errno (negative errno or result), call. A kind's number is its place in this list;
- * new kinds go at the end.
+ * owner, pte, errno (negative errno or result), call, tlb (enum mw_tlb_unit), size (enum
+ * mw_page_size), stale, loss, fence. A kind's number is its place in this list; new kinds go at the end. tlb_miss is one
+ * of the first level.
  */
-#define MW_EVENT_KINDS(X)                                                             \
-    X(TLB_HIT, "tlb_hit", "va:x access:access")                                       \
-    X(TLB_MISS, "tlb_miss", "va:x access:access asid:u")                              \
-    X(TLB_FILL, "tlb_fill", "va:x pte:pte level:u set:u way:u asid:u")                \
-    X(TLB_EVICT, "tlb_evict", "va:x asid:u set:u way:u")                              \
-    X(TLB_FLUSH, "tlb_flush", "has_va:u va:x has_asid:u asid:u dropped:u")            \
-    X(WALK_STEP, "walk_step", "va:x level:u pte_address:x pte:pte")                   \
-    X(WALK_END, "walk_end", "va:x access:access error:walk level:u pa:x")             \
-    X(PTE_AD, "pte_ad", "va:x pte_address:x old:pte new:pte")                         \
-    X(TRAP, "trap", "va:x access:access cause:cause error:walk")                      \
-    X(SATP, "satp", "asid:u root:x")                                                  \
-    X(FAULT_VMA, "fault_vma", "start:x end:x prot:prot flags:x off_pages:u inode:u")  \
-    X(FAULT_NO_VMA, "fault_no_vma", "va:x")                                           \
-    X(FAULT_DECIDE, "fault_decide", "va:x access:access reason:reason")               \
-    X(FAULT_END, "fault_end", "va:x reason:reason result:errno signal:signal code:s") \
-    X(PTE_SET, "pte_set", "va:x pte_address:x old:pte new:pte level:u")               \
-    X(TABLE_ALLOC, "table_alloc", "pa:x level:u")                                     \
-    X(TABLE_FREE, "table_free", "pa:x level:u")                                       \
-    X(SHOOTDOWN, "shootdown", "asid:u pages:u harts:u")                               \
-    X(FRAME_ALLOC, "frame_alloc", "pa:x owner:owner zeroed:u")                        \
-    X(FRAME_FREE, "frame_free", "pa:x owner:owner")                                   \
-    X(FRAME_COPY, "frame_copy", "from:x to:x")                                        \
-    X(CACHE_HIT, "cache_hit", "inode:u index:u pa:x")                                 \
-    X(CACHE_FILL, "cache_fill", "inode:u index:u pa:x blocks:u")                      \
-    X(CACHE_DIRTY, "cache_dirty", "inode:u index:u")                                  \
-    X(CACHE_WRITE, "cache_write", "inode:u index:u pages:u result:errno")             \
-    X(CACHE_DROP, "cache_drop", "inode:u index:u")                                    \
-    X(BLOCK_READ, "block_read", "block:u count:u result:errno")                       \
-    X(BLOCK_WRITE, "block_write", "block:u count:u result:errno")                     \
-    X(BLOCK_FLUSH, "block_flush", "result:errno")                                     \
-    X(VMA_MAP, "vma_map", "start:x end:x prot:prot flags:x off_pages:u inode:u")      \
-    X(VMA_UNMAP, "vma_unmap", "start:x end:x")                                        \
-    X(VMA_PROTECT, "vma_protect", "start:x end:x prot:prot")                          \
-    X(VMA_GROW, "vma_grow", "start:x end:x")                                          \
-    X(VMA_IMPLICIT, "vma_implicit", "start:x end:x prot:prot")                        \
-    X(BRK, "brk", "old:x new:x")                                                      \
-    X(CALL, "call", "call:call a0:x a1:x a2:x a3:x a4:x")                             \
-    X(CALL_END, "call_end", "call:call result:errno")                                 \
-    X(SIGNAL, "signal", "signal:signal code:s va:x")                                  \
-    X(PROCESS_NEW, "process_new", "child:u parent:u")                                 \
-    X(PROCESS_EXEC, "process_exec", "")                                               \
-    X(PROCESS_EXIT, "process_exit", "status:u")
+#define MW_EVENT_KINDS(X)                                                                \
+    X(TLB_HIT, "tlb_hit", "va:x access:access tlb:tlb size:size")                        \
+    X(TLB_MISS, "tlb_miss", "va:x access:access asid:u")                                 \
+    X(TLB_FILL, "tlb_fill", "va:x pte:pte level:u set:u way:u asid:u tlb:tlb size:size") \
+    X(TLB_EVICT, "tlb_evict", "va:x asid:u set:u way:u tlb:tlb")                         \
+    X(TLB_FLUSH, "tlb_flush", "has_va:u va:x has_asid:u asid:u dropped:u")               \
+    X(WALK_STEP, "walk_step", "va:x level:u pte_address:x pte:pte")                      \
+    X(WALK_END, "walk_end", "va:x access:access error:walk level:u pa:x")                \
+    X(PTE_AD, "pte_ad", "va:x pte_address:x old:pte new:pte")                            \
+    X(TRAP, "trap", "va:x access:access cause:cause error:walk")                         \
+    X(SATP, "satp", "asid:u root:x")                                                     \
+    X(FAULT_VMA, "fault_vma", "start:x end:x prot:prot flags:x off_pages:u inode:u")     \
+    X(FAULT_NO_VMA, "fault_no_vma", "va:x")                                              \
+    X(FAULT_DECIDE, "fault_decide", "va:x access:access reason:reason")                  \
+    X(FAULT_END, "fault_end", "va:x reason:reason result:errno signal:signal code:s")    \
+    X(PTE_SET, "pte_set", "va:x pte_address:x old:pte new:pte level:u")                  \
+    X(TABLE_ALLOC, "table_alloc", "pa:x level:u")                                        \
+    X(TABLE_FREE, "table_free", "pa:x level:u")                                          \
+    X(SHOOTDOWN, "shootdown", "asid:u pages:u harts:u site:fence")                       \
+    X(FRAME_ALLOC, "frame_alloc", "pa:x owner:owner zeroed:u")                           \
+    X(FRAME_FREE, "frame_free", "pa:x owner:owner")                                      \
+    X(FRAME_COPY, "frame_copy", "from:x to:x")                                           \
+    X(CACHE_HIT, "cache_hit", "inode:u index:u pa:x")                                    \
+    X(CACHE_FILL, "cache_fill", "inode:u index:u pa:x blocks:u")                         \
+    X(CACHE_DIRTY, "cache_dirty", "inode:u index:u")                                     \
+    X(CACHE_WRITE, "cache_write", "inode:u index:u pages:u result:errno")                \
+    X(CACHE_DROP, "cache_drop", "inode:u index:u")                                       \
+    X(BLOCK_READ, "block_read", "block:u count:u result:errno")                          \
+    X(BLOCK_WRITE, "block_write", "block:u count:u result:errno")                        \
+    X(BLOCK_FLUSH, "block_flush", "result:errno")                                        \
+    X(VMA_MAP, "vma_map", "start:x end:x prot:prot flags:x off_pages:u inode:u")         \
+    X(VMA_UNMAP, "vma_unmap", "start:x end:x")                                           \
+    X(VMA_PROTECT, "vma_protect", "start:x end:x prot:prot")                             \
+    X(VMA_GROW, "vma_grow", "start:x end:x")                                             \
+    X(VMA_IMPLICIT, "vma_implicit", "start:x end:x prot:prot")                           \
+    X(BRK, "brk", "old:x new:x")                                                         \
+    X(CALL, "call", "call:call a0:x a1:x a2:x a3:x a4:x")                                \
+    X(CALL_END, "call_end", "call:call result:errno")                                    \
+    X(SIGNAL, "signal", "signal:signal code:s va:x")                                     \
+    X(PROCESS_NEW, "process_new", "child:u parent:u")                                    \
+    X(PROCESS_EXEC, "process_exec", "")                                                  \
+    X(PROCESS_EXIT, "process_exit", "status:u")                                          \
+    X(TLB_L2_HIT, "tlb_l2_hit", "va:x access:access tlb:tlb size:size")                  \
+    X(WALK_SKIP, "walk_skip", "va:x level:u pte:pte")                                    \
+    X(TLB_PREFETCH, "tlb_prefetch", "va:x size:size")                                    \
+    X(STALE_USE, "stale_use",                                                            \
+      "va:x access:access tlb:tlb asid:u kind:stale loss:loss cached:pte present:pte")   \
+    X(STALE_CHANGE, "stale_change",                                                      \
+      "pte_address:x old:pte new:pte by_hart:u by_pid:u by_op:u from_ns:u to_ns:u")      \
+    X(STALE_FENCE, "stale_fence", "site:fence has_va:u va:x has_asid:u asid:u")
 
 enum mw_event_kind {
 #define MW_EVENT_ENUM(identifier, name, fields) MW_EVENT_##identifier,
@@ -189,6 +198,63 @@ enum mw_owner {
         MW_OWNER_COUNT
 };
 
+/*
+ * How the tables differ from a translation that is still in use: X(identifier, name, what is wrong).
+ */
+#define MW_STALES(X)                                                                    \
+    X(UNMAPPED, "unmapped", "nothing is mapped there any more")                         \
+    X(FRAME, "frame", "another frame is mapped there now")                              \
+    X(RIGHTS, "rights", "the entry still has rights that were taken away")              \
+    X(MEMORY_TYPE, "memory_type", "the page has another memory type now")               \
+    X(DIRTY, "dirty", "D was cleared, and this entry stores without setting it")        \
+    X(ACCESSED, "accessed", "A was cleared, and this entry is used without setting it") \
+    X(POINTER, "pointer", "a pointer on the way to the page was changed")
+
+enum mw_stale {
+#define MW_STALE_ENUM(identifier, name, text) MW_STALE_##identifier,
+    MW_STALES(MW_STALE_ENUM)
+#undef MW_STALE_ENUM
+        MW_STALE_COUNT
+};
+
+/* What the use of a stale translation loses, from nothing to the worst: X(identifier, name, text). */
+#define MW_LOSSES(X)                                                             \
+    X(NONE, "none", "nothing yet: a walk would have given this access the same") \
+    X(ACCESSED, "accessed", "the access is not recorded in A")                   \
+    X(DIRTY, "dirty", "the store is not recorded in D")                          \
+    X(TYPE, "type", "the access had a memory type that holds no more")           \
+    X(PROTECTION, "protection", "an access went through that must have trapped") \
+    X(READ, "read", "bytes were read from a frame that is not mapped there")     \
+    X(WALK, "walk", "a walk went on in a table that is not there any more")      \
+    X(WRITE, "write", "a store went to a frame that is not mapped there")
+
+enum mw_loss {
+#define MW_LOSS_ENUM(identifier, name, text) MW_LOSS_##identifier,
+    MW_LOSSES(MW_LOSS_ENUM)
+#undef MW_LOSS_ENUM
+        MW_LOSS_COUNT
+};
+
+/* The fences of the simulated kernel, each by what makes it necessary: X(identifier, name, text). */
+#define MW_FENCES(X)                                                                   \
+    X(NONE, "none", "none of the simulated kernel")                                    \
+    X(UNMAP, "unmap", "pages of an area were unmapped")                                \
+    X(PROTECT, "protect", "mprotect took rights away")                                 \
+    X(FORK, "fork", "fork write-protected pages to copy them later")                   \
+    X(REPLACE, "replace", "a fault put another frame in a page's place")               \
+    X(TRUNCATE, "truncate", "pages beyond the new end of a file were unmapped")        \
+    X(CLEAN, "clean", "write permission and D were cleared before writing a page out") \
+    X(TABLE, "table", "a page table was taken out of the tree")                        \
+    X(ROLLOVER, "rollover", "ASIDs are given out anew")                                \
+    X(SWITCH, "switch", "another address space runs, and there are no ASIDs")
+
+enum mw_fence {
+#define MW_FENCE_ENUM(identifier, name, text) MW_FENCE_##identifier,
+    MW_FENCES(MW_FENCE_ENUM)
+#undef MW_FENCE_ENUM
+        MW_FENCE_COUNT
+};
+
 /* Bits of the field `flags` of vma_map and fault_vma. mm/vma.h names the same bits VMA_*. */
 #define MW_VMA_SHARED     0x01u /* MAP_SHARED: stores reach the object, not a copy */
 #define MW_VMA_GROWSDOWN  0x02u /* a stack */
@@ -222,6 +288,12 @@ const char *mw_walk_error_text(unsigned error);
 const char *mw_reason_name(unsigned reason);
 const char *mw_reason_text(unsigned reason);
 const char *mw_owner_name(unsigned owner);
+const char *mw_stale_name(unsigned stale);
+const char *mw_stale_text(unsigned stale);
+const char *mw_loss_name(unsigned loss);
+const char *mw_loss_text(unsigned loss);
+const char *mw_fence_name(unsigned fence);
+const char *mw_fence_text(unsigned fence);
 const char *mw_call_name(unsigned call);
 int mw_call_number(const char *name); /* -1: not a call of ours */
 

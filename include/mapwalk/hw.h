@@ -18,6 +18,8 @@
 
 #include <mapwalk/config.h>
 #include <mapwalk/event.h>
+#include <mapwalk/stale.h>
+#include <mapwalk/tlb.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,25 +45,32 @@ struct mw_board_config {
     bool svnapot;        /* 64 KiB translations by NAPOT PTEs; false: N is a reserved bit */
     bool svpbmt;         /* memory types in PTEs are legal; false: their bits are reserved */
     uint32_t harts;      /* 1..MW_BOARD_HARTS_MAX */
-    uint32_t tlb_sets;   /* of each hart's TLB; a power of two */
-    uint32_t tlb_ways;   /* 1..64 */
+    uint32_t asid_bits;  /* 0..16 that satp implements */
+    struct mw_tlbs tlbs; /* of each hart; see <mapwalk/tlb.h> */
+    uint64_t seed;       /* of random replacement in TLBs */
+    bool detect_stale;   /* compare every TLB hit with a walk, to find missing fences; slow. See
+                            <mapwalk/stale.h> and mw_board_read_stale_finding */
     uint64_t disk_bytes; /* a multiple of MW_DISK_BLOCK_BYTES; sparse; 0: no disk */
     uint64_t fail_allocation; /* for tests: this allocation of the board fails, counted from 1; 0:
                                  none */
-    struct mw_costs costs;    /* used are tlb_hit, walk_step, trap, flush and block_* */
+    struct mw_costs costs;    /* used are tlb_hit, tlb_l2_hit, walk_step, trap, flush and block_* */
 };
 
 /*
- * One hart, 128 MiB of RAM at 0x80000000, placed anywhere on the host, a TLB of 64 sets and 4 ways,
- * hardware A/D, neither Svnapot nor Svpbmt, and a disk of 64 MiB.
+ * One hart, 128 MiB of RAM at 0x80000000, placed anywhere on the host, the TLBs of the preset
+ * "simple" (one, 64 sets of 4 ways), ASIDs of 16 bits, hardware A/D, neither Svnapot nor Svpbmt,
+ * and a disk of 64 MiB.
  */
 void mw_board_config_init(struct mw_board_config *config);
+
+/* 0, or -EINVAL with a one-line reason in `why` (why_bytes may be 0): what mw_board_new refuses. */
+int mw_board_config_validate(const struct mw_board_config *config, char *why, size_t why_bytes);
 
 /*
  * Switches a board on: RAM and disk read zero; every hart is in S-mode without SUM and MXR, satp is
  * 0 (Bare), its TLB empty. `config` NULL: mw_board_config_init's. The board copies it. 0 and *out,
  * which the caller gives back to mw_board_free; or, *out unchanged:
- *   -EINVAL  a field is out of the range that stands beside it, or RAM ends above 2^56
+ *   -EINVAL  mw_board_config_validate says why
  *   -EEXIST  with ram_identity: the program has something else at that address on the host, or the
  *            host gives nobody that address (AddressSanitizer, for one, takes 0x80000000 for its
  *            own use). Another ram_base may be free
@@ -84,9 +93,9 @@ void *mw_board_ram(const struct mw_board *board, uint64_t pa, uint64_t bytes);
 
 /*
  * Writes satp by its fields: mode, physical address of the root table (4096-aligned, below 2^56; it
- * need not be RAM, but then walks end in access faults), ASID (16 bits are implemented). Drops no
- * TLB entry. MW_MODE_BARE wants root and ASID 0. 0, -EINVAL. Emits satp. Specification, "Supervisor
- * Address Translation and Protection (satp) Register".
+ * need not be RAM, but then walks end in access faults), ASID (asid_bits of it are implemented, the
+ * others read 0). Drops no TLB entry. MW_MODE_BARE wants root and ASID 0. 0, -EINVAL. Emits satp.
+ * Specification, "Supervisor Address Translation and Protection (satp) Register".
  */
 int mw_hart_set_satp(struct mw_board *board, unsigned hart, enum mw_mode mode, uint64_t root_pa,
                      uint16_t asid);
@@ -166,20 +175,37 @@ int mw_hart_translate(const struct mw_board *board, unsigned hart, uint64_t va,
 
 /* All since mw_board_new. An access that crosses a page counts as two. */
 struct mw_hart_counters {
-    uint64_t hits[MW_ACCESS_COUNT]; /* translations that the TLB served, by kind of access */
-    uint64_t misses[MW_ACCESS_COUNT];
+    uint64_t hits[MW_ACCESS_COUNT];   /* translations that the first-level TLB served */
+    uint64_t misses[MW_ACCESS_COUNT]; /* that it did not: a second level did, or a walk, or none */
     uint64_t walks;
     uint64_t references; /* PTEs that those walks read */
     uint64_t traps;
-    uint64_t fills;     /* TLB entries made */
+    uint64_t fills;     /* TLB entries made, in all TLBs of the hart */
     uint64_t evictions; /* TLB entries lost to a fill or to a walk that failed */
     uint64_t flushes;   /* sfence.vma that took effect */
     uint64_t dropped;   /* TLB entries lost to those */
+    struct mw_tlb_counters tlb[MW_TLB_COUNT]; /* the same by TLB and by page size, and more */
+    struct mw_walker_counters walker;         /* walk cache and prefetcher */
+    uint64_t stale_uses; /* of translations that a fence should have dropped (detect_stale) */
 };
 
 /* A snapshot of one hart's counters. 0, -EINVAL. */
 int mw_hart_read_counters(const struct mw_board *board, unsigned hart,
                           struct mw_hart_counters *out);
+
+/* ---- missing fences ---- */
+
+/*
+ * The i-th missing fence that the detector has found (config.detect_stale), in the order in which
+ * they showed: 0 and *out, or -ENOENT: there are not so many. As a PTE is plain memory here, a change
+ * is seen at the next call of a function that names a hart: the finding says between which times it
+ * was made, and `changed_hart` is the hart that had run last by then.
+ */
+int mw_board_read_stale_finding(const struct mw_board *board, uint64_t i,
+                                struct mw_stale_finding *out);
+
+/* What the detector has counted on all harts; all 0 without it. */
+void mw_board_read_stale_counters(const struct mw_board *board, struct mw_stale_counters *out);
 
 /* ---- the disk ---- */
 

@@ -11,6 +11,7 @@
 
 #include <mapwalk/config.h>
 #include <mapwalk/event.h>
+#include <mapwalk/stale.h>
 #include <mapwalk/stats.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +71,17 @@ int mw_wait(struct mw_machine *machine, int pid, int child_pid, int *status);
  * need.
  */
 int mw_set_implicit(struct mw_machine *machine, int pid, bool on);
+
+/*
+ * Lets the process run on another hart from its next call or access on. Processes are given harts in
+ * turn, as they begin; harts count from 0. What the old hart has cached of the process stays there
+ * until something drops it, and shootdowns go there until then. Takes no time and is no call. 0,
+ * -EINVAL: there is no such hart.
+ */
+int mw_set_hart(struct mw_machine *machine, int pid, unsigned hart);
+
+/* The hart that the process runs on, or -ESRCH. */
+int mw_process_hart(struct mw_machine *machine, int pid);
 
 /* ---- memory ---- */
 
@@ -154,6 +166,14 @@ int mw_file_grow(struct mw_machine *machine, const char *path, uint64_t bytes);
 /* ---- looking at it ---- */
 
 void mw_stats(struct mw_machine *machine, struct mw_stats *out);
+
+/*
+ * The i-th missing fence that the detector has found (config.detect_stale), in the order in which
+ * they showed: 0 and *out, or -ENOENT: there are not so many. One that is found means that the
+ * simulated kernel is wrong.
+ */
+int mw_read_stale_finding(struct mw_machine *machine, uint64_t i, struct mw_stale_finding *out);
+
 const struct mw_config *mw_machine_config(const struct mw_machine *machine);
 
 /* One VMA as a value. */

@@ -10,7 +10,9 @@
 #include <mapwalk/hw.h>
 #include <mapwalk/machine.h>
 #include <mapwalk/run.h>
+#include <mapwalk/stale.h>
 #include <mapwalk/stats.h>
+#include <mapwalk/tlb.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -91,7 +91,7 @@ struct mw_run_result {
 /*
  * Runs the files in one machine. One scenario, or any number of logs, each of one process tree
  * ("-": standard input). Logs whose process another log forks begin at that fork; the others begin
- * at once; they take turns. Files of recorded maps ("# PID exec" or "# PID exit", then lines of
+ * at once; they take turns, and their processes move among harts as config.migrate says. Files of recorded maps ("# PID exec" or "# PID exit", then lines of
  * /proc/PID/maps) may follow strace logs: they make the image at an exec and are compared at an
  * exit. Memory does not grow with the log. What cannot be understood is diagnosed, counted and
  * skipped. 0: ran (look at the result); -errno of a file that could not be opened or read;

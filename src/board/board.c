@@ -6,9 +6,10 @@
  */
 #include "board/board.h"
 
+#include <stdio.h>
 #include <string.h>
 
-#define BOARD_TLB_WAYS_MAX 64u
+#define BOARD_PHYSICAL_END ((uint64_t)1 << 56) /* of every mode of RV64 */
 
 _Static_assert(MW_DISK_BLOCK_BYTES == DEV_BLOCK_BYTES, "the public block is the device's");
 _Static_assert(MW_ACCESS_BYTES_MAX == PAGE_BYTES, "an access touches two pages at most");
@@ -21,10 +22,11 @@ void mw_board_config_init(struct mw_board_config *config)
         .ram_bytes = (uint64_t)128 << 20,
         .hardware_ad = true,
         .harts = 1,
-        .tlb_sets = 64,
-        .tlb_ways = 4,
+        .asid_bits = 16,
+        .seed = 1,
         .disk_bytes = (uint64_t)64 << 20,
         .costs = {.tlb_hit = 1,
+                  .tlb_l2_hit = 8,
                   .walk_step = 20,
                   .trap = 400,
                   .flush = 30,
@@ -33,36 +35,69 @@ void mw_board_config_init(struct mw_board_config *config)
                   .block_flush = 200000,
                   .block_byte_ps = 500},
     };
+    contract(mw_tlbs_preset(&config->tlbs, "simple") == 0);
 }
 
-/*
- * What the parts below do not refuse themselves. Identity at 0 is refused here because ram_init
- * takes 0 for "anywhere".
- */
-static bool board_config_valid(const struct mw_board_config *c)
+/* The first thing that is wrong, TLBs aside, or NULL. */
+static const char *board_config_fault(const struct mw_board_config *c)
 {
     if (c->harts < 1 || c->harts > MW_BOARD_HARTS_MAX)
-        return false;
-    if (c->tlb_ways < 1 || c->tlb_ways > BOARD_TLB_WAYS_MAX)
-        return false;
-    return !c->ram_identity || c->ram_base != 0;
+        return "harts must be 1 to 64";
+    if (c->ram_bytes == 0 || !page_aligned(c->ram_bytes) || !page_aligned(c->ram_base))
+        return "ram_bytes and ram_base must be multiples of 4096, and ram_bytes not 0";
+    if (c->ram_bytes > BOARD_PHYSICAL_END || c->ram_base > BOARD_PHYSICAL_END - c->ram_bytes)
+        return "RAM must end at 2^56 at most";
+    if (c->ram_identity && c->ram_base == 0) /* which ram_init takes for "anywhere" */
+        return "with ram_identity, ram_base must not be 0";
+    if (c->asid_bits > 16)
+        return "asid_bits must be 0 to 16";
+    if (c->disk_bytes % MW_DISK_BLOCK_BYTES != 0)
+        return "disk_bytes must be a multiple of 1024";
+    return NULL;
+}
+
+int mw_board_config_validate(const struct mw_board_config *config, char *why, size_t why_bytes)
+{
+    const char *fault = board_config_fault(config);
+
+    if (fault == NULL)
+        return mw_tlbs_validate(&config->tlbs, why, why_bytes);
+    if (why_bytes > 0)
+        snprintf(why, why_bytes, "%s", fault);
+    return -EINVAL;
 }
 
 static int board_harts_up(struct mw_board *b, const struct mw_board_config *c)
 {
-    const struct hart_setup setup = {.tlb_sets = c->tlb_sets,
-                                     .tlb_ways = c->tlb_ways,
+    const struct hart_setup setup = {.asid_bits = c->asid_bits,
                                      .hardware_ad = c->hardware_ad,
                                      .svnapot = c->svnapot,
                                      .svpbmt = c->svpbmt,
-                                     .hit_ns = c->costs.tlb_hit,
-                                     .walk_step_ns = c->costs.walk_step};
+                                     .tlbs = c->tlbs,
+                                     .seed = c->seed,
+                                     .plain = c->detect_stale,
+                                     .costs = {.hit_ns = c->costs.tlb_hit,
+                                               .l2_hit_ns = c->costs.tlb_l2_hit,
+                                               .walk_step_ns = c->costs.walk_step}};
     int err = hart_new_all(&b->harts, c->harts, &setup, &b->alloc, &b->ram, &b->bus, &b->clock);
 
     if (err != 0)
         return err;
     b->hart_count = c->harts;
     b->running = &b->harts[0];
+    return 0;
+}
+
+/* The detector that sees every hit, if it is wanted. */
+static int board_stale_up(struct mw_board *b, const struct mw_board_config *c)
+{
+    if (!c->detect_stale)
+        return 0;
+    b->stale = stale_new(&b->alloc, &b->ram, &b->bus, b->harts, b->hart_count);
+    if (b->stale == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < b->hart_count; i++)
+        b->harts[i].stale = b->stale;
     return 0;
 }
 
@@ -91,6 +126,8 @@ static int board_up(struct mw_board *b, const struct mw_board_config *c)
     if (err == 0)
         err = board_harts_up(b, c);
     if (err == 0)
+        err = board_stale_up(b, c);
+    if (err == 0)
         err = board_disk_up(b, c);
     return err;
 }
@@ -101,6 +138,7 @@ static void board_down(struct mw_board *b)
     struct alloc last;
 
     dev_destroy(b->disk);
+    stale_free(b->stale);
     hart_free_all(b->harts, b->hart_count, &b->alloc);
     ram_destroy(&b->ram);
     last = b->alloc; /* it lies in the block that it gives back now */
@@ -119,8 +157,9 @@ int mw_board_new(const struct mw_board_config *config, struct mw_board **out)
         mw_board_config_init(&standard);
         config = &standard;
     }
-    if (!board_config_valid(config))
-        return -EINVAL;
+    err = mw_board_config_validate(config, NULL, 0);
+    if (err != 0)
+        return err;
     first.fail_at = config->fail_allocation;
     b = alloc_zeroed(&first, sizeof(*b));
     if (b == NULL)
@@ -207,15 +246,27 @@ void mw_board_advance(struct mw_board *b, uint64_t ns)
     clock_advance(&b->clock, ns);
 }
 
+/* Somebody began to listen, or stopped: hits may have to be told from here on. */
+static void board_listeners_changed(struct mw_board *b)
+{
+    for (unsigned i = 0; i < b->hart_count; i++)
+        hart_listeners_changed(&b->harts[i]);
+}
+
 int mw_board_subscribe(struct mw_board *b, mw_event_mask mask, mw_event_handler *handler,
                        void *context)
 {
+    int err;
+
     if (handler == NULL) /* an empty place among the sinks looks like that */
         return -EINVAL;
-    return event_subscribe(&b->bus, mask, handler, context);
+    err = event_subscribe(&b->bus, mask, handler, context);
+    board_listeners_changed(b);
+    return err;
 }
 
 void mw_board_unsubscribe(struct mw_board *b, mw_event_handler *handler, void *context)
 {
     event_unsubscribe(&b->bus, handler, context);
+    board_listeners_changed(b);
 }

@@ -19,6 +19,7 @@
 #include "event/event.h"
 #include "hw/hart.h"
 #include "hw/ram.h"
+#include "hw/stale.h"
 
 struct mw_board {
     struct alloc alloc; /* also of this struct itself */
@@ -28,6 +29,7 @@ struct mw_board {
     struct hart *harts;
     unsigned hart_count;  /* those that are up */
     struct hart *running; /* the last one that did something (I-BOARD-2) */
+    struct stale *stale;  /* NULL: nobody wants to know of missing fences */
     struct dev *disk;     /* NULL: none */
     struct mw_costs costs;
 };

@@ -22,12 +22,15 @@ static const struct hart *board_hart(const struct mw_board *b, unsigned hart)
 
 /*
  * The hart, which runs from now on: the hits of the one before are paid for, so that nothing that
- * this one does gets an earlier time (I-BOARD-2). NULL: there is none.
+ * this one does gets an earlier time (I-BOARD-2). The detector of missing fences looks for PTEs that
+ * the kernel has changed in between. NULL: there is none.
  */
 static struct hart *board_run(struct mw_board *b, unsigned hart)
 {
     if (hart >= b->hart_count)
         return NULL;
+    if (b->stale != NULL)
+        stale_sweep(b->stale, b->running);
     if (b->running != &b->harts[hart]) {
         hart_settle_time(b->running);
         b->running = &b->harts[hart];
@@ -51,6 +54,7 @@ int mw_hart_set_satp(struct mw_board *b, unsigned hart, enum mw_mode mode, uint6
     if (h == NULL)
         return -EINVAL;
     hart_set_satp(h, mode, paddr(root_pa), asid);
+    stale_note_root(b->stale, h, MW_FENCE_NONE);
     return 0;
 }
 
@@ -127,16 +131,32 @@ static struct hart *board_run_access(struct mw_board *b, unsigned hart, size_t b
     return bytes > 0 && bytes <= MW_ACCESS_BYTES_MAX ? board_run(b, hart) : NULL;
 }
 
+/*
+ * For the detector of missing fences: what a TLB may know from now on, by one access and what it
+ * prefetched.
+ */
+static void board_watch(struct mw_board *b, const struct hart *h, uint64_t va, size_t bytes)
+{
+    if (b->stale == NULL)
+        return;
+    stale_watch(b->stale, h, va);
+    if (hart_crosses(va, (unsigned)bytes))
+        stale_watch(b->stale, h, page_floor(va) + PAGE_BYTES);
+}
+
 /* A load or a fetch: both read, under different rights. */
 static int board_read(struct mw_board *b, unsigned hart, uint64_t va, void *out, size_t bytes,
                       enum mw_access access, struct mw_trap *trap)
 {
     struct hart *h = board_run_access(b, hart, bytes);
     struct trap met = {0};
+    bool done;
 
     if (h == NULL)
         return -EINVAL;
-    if (!hart_load(h, va, out, (unsigned)bytes, access, &met))
+    done = hart_load(h, va, out, (unsigned)bytes, access, &met);
+    board_watch(b, h, va, bytes);
+    if (!done)
         return board_trap(b, &met, trap);
     return 0;
 }
@@ -158,10 +178,13 @@ int mw_hart_store(struct mw_board *b, unsigned hart, uint64_t va, const void *in
 {
     struct hart *h = board_run_access(b, hart, bytes);
     struct trap met = {0};
+    bool done;
 
     if (h == NULL)
         return -EINVAL;
-    if (!hart_store(h, va, in, (unsigned)bytes, &met))
+    done = hart_store(h, va, in, (unsigned)bytes, &met);
+    board_watch(b, h, va, bytes);
+    if (!done)
         return board_trap(b, &met, trap);
     return 0;
 }
@@ -209,20 +232,50 @@ int mw_hart_translate(const struct mw_board *b, unsigned hart, uint64_t va, enum
     return 0;
 }
 
+/* The counters of one TLB, and their part of the totals. */
+static void board_add_tlb(struct mw_hart_counters *out, const struct hart *h, enum mw_tlb_unit unit)
+{
+    out->tlb[unit] = hart_tlb_counters(h, unit);
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++)
+        out->fills += out->tlb[unit].fills[size];
+    out->evictions += out->tlb[unit].evictions;
+    out->dropped += out->tlb[unit].dropped;
+}
+
 int mw_hart_read_counters(const struct mw_board *b, unsigned hart, struct mw_hart_counters *out)
 {
     const struct hart *h = board_hart(b, hart);
 
     if (h == NULL)
         return -EINVAL;
-    *out = (struct mw_hart_counters){.walks = h->counters.walks,
-                                     .references = h->counters.walk_references,
-                                     .traps = h->counters.traps,
-                                     .fills = h->tlb.fills,
-                                     .evictions = h->tlb.evictions,
-                                     .flushes = h->tlb.flushes,
-                                     .dropped = h->tlb.dropped};
-    memcpy(out->hits, h->counters.hits, sizeof(out->hits));
-    memcpy(out->misses, h->counters.misses, sizeof(out->misses));
+    *out = (struct mw_hart_counters){.walks = h->walk_cache.counters.walks,
+                                     .references = h->walk_cache.counters.references,
+                                     .traps = h->traps,
+                                     .flushes = h->flushes,
+                                     .walker = h->walk_cache.counters};
+    if (b->stale != NULL)
+        out->stale_uses = stale_hart_uses(b->stale, hart);
+    for (unsigned access = 0; access < MW_ACCESS_COUNT; access++)
+        out->hits[access] = hart_hits(h, (enum mw_access)access);
+    memcpy(out->misses, h->misses, sizeof(out->misses));
+    for (unsigned unit = 0; unit < MW_TLB_COUNT; unit++)
+        board_add_tlb(out, h, (enum mw_tlb_unit)unit);
     return 0;
+}
+
+int mw_board_read_stale_finding(const struct mw_board *b, uint64_t i, struct mw_stale_finding *out)
+{
+    const struct mw_stale_finding *f = b->stale == NULL ? NULL : stale_finding(b->stale, i);
+
+    if (f == NULL)
+        return -ENOENT;
+    *out = *f;
+    return 0;
+}
+
+void mw_board_read_stale_counters(const struct mw_board *b, struct mw_stale_counters *out)
+{
+    memset(out, 0, sizeof(*out));
+    if (b->stale != NULL)
+        stale_read_counters(b->stale, out);
 }

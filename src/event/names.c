@@ -3,6 +3,7 @@
  * its name and its fields cannot drift apart.
  */
 #include <mapwalk/event.h>
+#include <mapwalk/tlb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,29 @@ const char *mw_access_name(unsigned access)
         [MW_LOAD] = "load", [MW_STORE] = "store", [MW_FETCH] = "fetch", [MW_AMO] = "amo"};
 
     return NAME_OF(names, access);
+}
+
+const char *mw_tlb_name(unsigned unit)
+{
+    static const char *const names[] = {
+#define TLB_NAME(identifier, name) name,
+        MW_TLB_UNITS(TLB_NAME)
+#undef TLB_NAME
+            [MW_TLB_COUNT] = "walk_cache",
+    };
+
+    return NAME_OF(names, unit);
+}
+
+const char *mw_page_size_name(unsigned size)
+{
+    static const char *const names[] = {
+#define SIZE_NAME(identifier, name, shift) name,
+        MW_PAGE_SIZES(SIZE_NAME)
+#undef SIZE_NAME
+    };
+
+    return NAME_OF(names, size);
 }
 
 /* Wording of the privileged specification's table of scause values. */
@@ -115,6 +139,72 @@ const char *mw_owner_name(unsigned owner)
     };
 
     return NAME_OF(names, owner);
+}
+
+const char *mw_stale_name(unsigned stale)
+{
+    static const char *const names[] = {
+#define STALE_NAME(identifier, name, text) name,
+        MW_STALES(STALE_NAME)
+#undef STALE_NAME
+    };
+
+    return NAME_OF(names, stale);
+}
+
+const char *mw_stale_text(unsigned stale)
+{
+    static const char *const texts[] = {
+#define STALE_TEXT(identifier, name, text) text,
+        MW_STALES(STALE_TEXT)
+#undef STALE_TEXT
+    };
+
+    return NAME_OF(texts, stale);
+}
+
+const char *mw_loss_name(unsigned loss)
+{
+    static const char *const names[] = {
+#define LOSS_NAME(identifier, name, text) name,
+        MW_LOSSES(LOSS_NAME)
+#undef LOSS_NAME
+    };
+
+    return NAME_OF(names, loss);
+}
+
+const char *mw_loss_text(unsigned loss)
+{
+    static const char *const texts[] = {
+#define LOSS_TEXT(identifier, name, text) text,
+        MW_LOSSES(LOSS_TEXT)
+#undef LOSS_TEXT
+    };
+
+    return NAME_OF(texts, loss);
+}
+
+const char *mw_fence_name(unsigned fence)
+{
+    static const char *const names[] = {
+#define FENCE_NAME(identifier, name, text) name,
+        MW_FENCES(FENCE_NAME)
+#undef FENCE_NAME
+    };
+
+    return NAME_OF(names, fence);
+}
+
+const char *mw_fence_text(unsigned fence)
+{
+    static const char *const texts[] = {
+#define FENCE_TEXT(identifier, name, text) text,
+        MW_FENCES(FENCE_TEXT)
+#undef FENCE_TEXT
+    };
+
+    return NAME_OF(texts, fence);
 }
 
 static const char *const call_names[MW_CALL_COUNT] = {

@@ -3,11 +3,12 @@
  *
  * Layer 3, the hardware half's front door. A trap is a return value: hardware never calls up.
  * Whoever runs a hart looks at the trap, repairs what it can, and tries again. Knows no process and
- * no file.
+ * no file. How its TLBs work together stands in <mapwalk/tlb.h>.
  *
- *   I-HART-1  every access counts exactly one hit or one miss per page it touches
+ *   I-HART-1  every access counts exactly one hit or one miss of the first level for each page it
+ *             touches
  *   I-HART-2  a trapped access has transferred no byte
- *   I-HART-3  the inline hit path gives what hart_translate_miss would give for the same TLB
+ *   I-HART-3  what the front serves is what hart_translate_slow would give for the same TLBs
  */
 #ifndef MAPWALK_HW_HART_H
 #define MAPWALK_HW_HART_H
@@ -16,8 +17,13 @@
 
 #include "base/clock.h"
 #include "event/event.h"
+#include "hw/front.h"
+#include "hw/pages_seen.h"
 #include "hw/tlb.h"
 #include "hw/walk.h"
+#include "hw/walk_cache.h"
+
+struct stale;
 
 /* A fault as a value: what the ISA would put into scause and stval, and why the walker said so. */
 struct trap {
@@ -30,16 +36,17 @@ struct trap {
                        retry share its id */
 };
 
-struct hart_counters {
-    uint64_t hits[MW_ACCESS_COUNT];
-    uint64_t misses[MW_ACCESS_COUNT];
-    uint64_t walks;
-    uint64_t walk_references;
-    uint64_t traps;
+/* Simulated costs. */
+struct hart_costs {
+    uint32_t hit_ns;       /* a hit of the first level */
+    uint32_t l2_hit_ns;    /* a hit of the second, instead */
+    uint32_t walk_step_ns; /* one PTE read by the walker, on demand */
 };
 
 struct hart {
-    struct tlb tlb;
+    struct front front;           /* first: what a hit needs lies together */
+    struct tlb tlb[MW_TLB_COUNT]; /* some may not be there (arrays 0); never L1D */
+    struct walk_cache walk_cache;
     const struct ram *ram;
     struct event_bus *bus;
     struct clock *clock;
@@ -48,47 +55,68 @@ struct hart {
     uint64_t hit_limit;
     uint32_t allowed_shift; /* 4 * (user << 2 | sum << 1 | mxr): where the context's bits lie in
                                `allowed` */
+    uint32_t prefetch;
     uint16_t asid;
+    uint16_t asid_mask; /* the bits that are implemented */
     uint16_t id;
-    uint32_t hit_ns;
-    uint32_t walk_step_ns;
-    uint64_t hits_settled; /* hits whose time is on the clock already */
-    struct hart_counters counters;
+    bool plain; /* no fast path is used: for who compares, or checks hits */
+    bool quick; /* hart_quick_fits */
+    struct hart_costs costs;
+    uint64_t hits_settled;            /* hits whose time is on the clock already */
+    uint64_t hits[MW_ACCESS_COUNT];   /* of the first level, without what the front has served */
+    uint64_t misses[MW_ACCESS_COUNT]; /* of the first level; in Bare mode, which has no TLB, all */
+    uint64_t traps;
+    uint64_t flushes; /* sfence.vma that took effect */
+    struct pages_seen seen;
+    uint64_t space; /* what satp's root and ASID are called in `seen` */
+    struct stale
+        *stale; /* the detector that every hit is shown to, or NULL; with one, plain is set */
 };
 
 struct hart_setup {
     uint16_t id;
-    uint32_t tlb_sets;
-    uint32_t tlb_ways;
+    uint32_t asid_bits; /* 0..16 that satp implements */
     bool hardware_ad;
     bool svnapot;
     bool svpbmt;
-    uint32_t hit_ns; /* simulated cost of a hit, and of one PTE fetch */
-    uint32_t walk_step_ns;
+    bool plain;          /* see struct hart */
+    struct mw_tlbs tlbs; /* valid */
+    uint64_t seed;       /* of random replacement */
+    struct hart_costs costs;
 };
 
-/* A hart in bare S-mode with an empty TLB. ram, bus and clock outlive it. 0, -EINVAL, -ENOMEM. */
+/*
+ * A hart in bare S-mode with empty TLBs. ram, bus and clock outlive it. Points into itself: not to
+ * be copied. 0, -ENOMEM.
+ */
 MUST_CHECK int hart_init(struct hart *h, const struct hart_setup *setup, struct alloc *a,
                          const struct ram *ram, struct event_bus *bus, struct clock *clock);
 void hart_destroy(struct hart *h);
 
 /*
  * `count` harts (> 0) that are alike but for their ids, 0 and up; setup->id is not looked at. The
- * caller owns *out until hart_free_all. 0; -EINVAL, -ENOMEM as hart_init, with nothing left behind.
+ * caller owns *out until hart_free_all. 0; -ENOMEM, with nothing left behind.
  */
 MUST_CHECK int hart_new_all(struct hart **out, unsigned count, const struct hart_setup *setup,
                             struct alloc *a, const struct ram *ram, struct event_bus *bus,
                             struct clock *clock);
 void hart_free_all(struct hart *harts, unsigned count, struct alloc *a);
 
-/* Writes satp. Flushes nothing, as the specification says. Emits satp. */
+/* ---- registers ---- */
+
+/*
+ * Writes satp; of asid, the bits that are implemented. Flushes nothing, as the specification says.
+ * Emits satp.
+ */
 void hart_set_satp(struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asid);
 
 /* Privilege and sstatus.SUM, sstatus.MXR. */
 void hart_set_privilege(struct hart *h, bool user, bool sum, bool mxr);
 
-/* sfence.vma; see tlb_flush for the four forms. */
+/* sfence.vma; see struct tlb_fence for the four forms. Emits tlb_flush. */
 void hart_sfence(struct hart *h, bool has_va, vaddr_t va, bool has_asid, uint16_t asid);
+
+/* ---- time and counters ---- */
 
 /* Puts the time of the hits since the last call on the clock. Hits cost nothing on the hot path. */
 void hart_settle_time(struct hart *h);
@@ -96,16 +124,31 @@ void hart_settle_time(struct hart *h);
 /* The time of those hits: for whoever only looks, and must not move the clock. */
 uint64_t hart_unsettled_ns(const struct hart *h);
 
-/*
- * The slow half of hart_translate: probes the other forms, walks, fills the TLB, or reports a trap.
- * Opens an event operation when none is under way, and ends it itself unless it traps (see
- * trap.opened_op). An entry that forbids the access counts as a miss, because the PTE may allow
- * more by now; when the walk fails too, the entry is evicted.
- */
-uint8_t *hart_translate_miss(struct hart *h, vaddr_t va, enum mw_access access, struct trap *trap);
+/* Hits of the first level by one kind of access, all that there were. */
+uint64_t hart_hits(const struct hart *h, enum mw_access access);
 
-/* What somebody who listens to hits is told. */
-void hart_report_hit(struct hart *h, vaddr_t va, enum mw_access access);
+/* What a TLB has counted, with what the front has served for it. All 0 when it is not there. */
+struct mw_tlb_counters hart_tlb_counters(const struct hart *h, enum mw_tlb_unit unit);
+
+/* ---- accesses ---- */
+
+/*
+ * The first-level TLB of a kind of access, and the one behind it; the latter has arrays 0 when there
+ * is none.
+ */
+static inline struct tlb *hart_first_tlb(struct hart *h, enum mw_access access)
+{
+    bool own = access == MW_FETCH && h->tlb[MW_TLB_L1I].arrays != 0;
+
+    return &h->tlb[own ? MW_TLB_L1I : MW_TLB_L1D];
+}
+
+static inline struct tlb *hart_second_tlb(struct hart *h, enum mw_access access)
+{
+    bool own = access == MW_FETCH && h->tlb[MW_TLB_L2I].arrays != 0;
+
+    return &h->tlb[own ? MW_TLB_L2I : MW_TLB_L2];
+}
 
 /*
  * Tags have no bits above the 57th, so only a canonical address may hit; and Bare never does. Moved
@@ -117,20 +160,32 @@ static inline bool hart_may_hit(const struct hart *h, vaddr_t va)
     return va + h->hit_bias < h->hit_limit;
 }
 
+/* The size of the leaf that a walk came to. */
+static inline unsigned hart_leaf_size(const struct walk_result *found)
+{
+    if (found->level == 0 && pte_has(found->pte, PTE_N))
+        return MW_SIZE_64K;
+    return tlb_level_size(found->level);
+}
+
 static inline bool hart_allows(const struct hart *h, const struct tlb_entry *entry,
                                enum mw_access access)
 {
     return (entry->allowed >> (h->allowed_shift + access) & 1) != 0;
 }
 
-static inline void hart_count_hit(struct hart *h, struct tlb_entry *entry, vaddr_t va,
-                                  enum mw_access access)
-{
-    tlb_touch(&h->tlb, entry);
-    h->counters.hits[access]++;
-    if (event_wanted(h->bus, MW_EVENT_TLB_HIT))
-        hart_report_hit(h, va, access);
-}
+/*
+ * hart_translate without the front: looks into the TLBs, walks, fills them, or reports a trap. A
+ * miss opens an event operation when none is under way, and ends it itself unless it traps (see
+ * trap.opened_op).
+ */
+uint8_t *hart_translate_slow(struct hart *h, vaddr_t va, enum mw_access access, struct trap *trap);
+
+/*
+ * After a change of who listens: the front must serve no hit that somebody wants to be told. Bus
+ * owners call it for every hart after event_subscribe.
+ */
+void hart_listeners_changed(struct hart *h);
 
 /*
  * The host address of the byte at va, good for the bytes up to the end of its 4 KiB page and until
@@ -142,13 +197,11 @@ static inline void hart_count_hit(struct hart *h, struct tlb_entry *entry, vaddr
 static inline __attribute__((always_inline)) uint8_t *
 hart_translate(struct hart *h, vaddr_t va, enum mw_access access, struct trap *trap)
 {
-    struct tlb_entry *entry = tlb_probe_page(&h->tlb, va, h->asid);
+    uint8_t *host;
 
-    if (__builtin_expect(entry == NULL || !hart_allows(h, entry, access) || !hart_may_hit(h, va),
-                         0))
-        return hart_translate_miss(h, va, access, trap);
-    hart_count_hit(h, entry, va, access);
-    return entry->host + (va & PAGE_MASK);
+    if (__builtin_expect(!front_serve(&h->front, va, 1, access, &host), 0))
+        return hart_translate_slow(h, va, access, trap);
+    return host;
 }
 
 /* Does [va, va + bytes) leave the page of va? */
@@ -157,47 +210,54 @@ static inline bool hart_crosses(vaddr_t va, unsigned bytes)
     return (va & PAGE_MASK) + bytes > PAGE_BYTES;
 }
 
-/* Page-crossing halves of the functions below: translate both pages, then transfer (I-HART-2). */
-bool hart_load_crossing(struct hart *h, vaddr_t va, void *out, unsigned bytes,
-                        enum mw_access access, struct trap *trap);
-bool hart_store_crossing(struct hart *h, vaddr_t va, const void *in, unsigned bytes,
-                         struct trap *trap);
+/* The general halves of the functions below: any size, alignment, page crossing (I-HART-2). */
+bool hart_load_slow(struct hart *h, vaddr_t va, void *out, unsigned bytes, enum mw_access access,
+                    struct trap *trap);
+bool hart_store_slow(struct hart *h, vaddr_t va, const void *in, unsigned bytes, struct trap *trap);
+
+/* May the front be asked for an access of this size at once? Known when the call is compiled. */
+#define HART_FRONT_BYTES(bytes) \
+    (__builtin_constant_p(bytes) && ((bytes) & ((bytes)-1)) == 0 && (bytes) <= FRONT_BYTES_MAX)
 
 /* Reads `bytes` (1..4096) at va as a load or fetch. False: nothing was read and *trap says why. */
-static inline bool hart_load(struct hart *h, vaddr_t va, void *out, unsigned bytes,
-                             enum mw_access access, struct trap *trap)
+static inline __attribute__((always_inline)) bool hart_load(struct hart *h, vaddr_t va, void *out,
+                                                            unsigned bytes, enum mw_access access,
+                                                            struct trap *trap)
 {
     uint8_t *host;
 
-    if (__builtin_expect(hart_crosses(va, bytes), 0))
-        return hart_load_crossing(h, va, out, bytes, access, trap);
-    host = hart_translate(h, va, access, trap);
-    if (__builtin_expect(host == NULL, 0))
-        return false;
+    if (!HART_FRONT_BYTES(bytes) ||
+        __builtin_expect(!front_serve(&h->front, va, bytes, access, &host), 0))
+        return hart_load_slow(h, va, out, bytes, access, trap);
     memcpy(out, host, bytes);
     return true;
 }
 
 /* Writes `bytes` (1..4096) at va. False: nothing was written and *trap says why. */
-static inline bool hart_store(struct hart *h, vaddr_t va, const void *in, unsigned bytes,
-                              struct trap *trap)
+static inline __attribute__((always_inline)) bool
+hart_store(struct hart *h, vaddr_t va, const void *in, unsigned bytes, struct trap *trap)
 {
     uint8_t *host;
 
-    if (__builtin_expect(hart_crosses(va, bytes), 0))
-        return hart_store_crossing(h, va, in, bytes, trap);
-    host = hart_translate(h, va, MW_STORE, trap);
-    if (__builtin_expect(host == NULL, 0))
-        return false;
+    if (!HART_FRONT_BYTES(bytes) ||
+        __builtin_expect(!front_serve(&h->front, va, bytes, MW_STORE, &host), 0))
+        return hart_store_slow(h, va, in, bytes, trap);
     memcpy(host, in, bytes);
     return true;
 }
 
+/* ---- checkers ---- */
+
 /*
- * Compares every TLB entry of this hart with what memory says now: false when an entry of `asid`
- * permits what a walk from `root` would not, or names another frame. For random tests after
- * complete shootdowns.
+ * Recomputes the invariants of front, TLBs and walk cache: true when they hold.
  */
-bool hart_check_tlb(const struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asid);
+bool hart_check(struct hart *h);
+
+/*
+ * Compares every TLB entry and every cached pointer of this hart with what memory says now: false
+ * when one of `asid` permits what a walk from `root` would not, or names another frame. For random
+ * tests after complete shootdowns.
+ */
+bool hart_check_tlb(struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asid);
 
 #endif

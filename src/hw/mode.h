@@ -13,9 +13,10 @@
 
 #include "base/addr.h"
 
-#define TABLE_ENTRIES 512
-#define TABLE_SHIFT   9
-#define PTE_BYTES     8
+#define TABLE_ENTRIES   512
+#define TABLE_SHIFT     9
+#define PTE_BYTES       8
+#define MODE_LEVELS_MAX 5 /* Sv57 */
 
 struct mode_info {
     unsigned levels;  /* 0: no translation */

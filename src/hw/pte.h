@@ -123,6 +123,12 @@ static inline pte_t pte_without(pte_t pte, uint64_t clear)
     return (pte_t){pte.raw & ~clear};
 }
 
+/* Do two leaves have the same memory type (Svpbmt)? */
+static inline bool pte_same_memory_type(pte_t a, pte_t b)
+{
+    return ((a.raw ^ b.raw) & PTE_PBMT) == 0;
+}
+
 /* The rights that an entry gives: R, W, X, U, G of a valid one, none of any other. */
 static inline uint64_t pte_grants(pte_t pte)
 {
@@ -142,12 +148,13 @@ static inline pte_t pte_with_rights(pte_t pte, uint64_t rights)
 /*
  * Could a TLB that cached `old` allow something, or name a frame or a memory type, that `new` does
  * not? Then (and only then) the change needs a fence; more rights need none, since a TLB entry that
- * forbids an access is walked again.
+ * forbids an access is walked again. U is no right but says whose the page is: a user page that was
+ * not one is lost to S-mode. Neither is anything allowed once a reserved bit is set.
  */
 static inline bool pte_downgrades(pte_t old, pte_t new)
 {
-    const uint64_t grants = PTE_V | PTE_RWX | PTE_U | PTE_G | PTE_A | PTE_D;
-    const uint64_t target = PTE_PPN_BITS | PTE_N | PTE_PBMT;
+    const uint64_t grants = PTE_V | PTE_RWX | PTE_G | PTE_A | PTE_D;
+    const uint64_t target = PTE_PPN_BITS | PTE_HIGH | PTE_U;
     uint64_t changed = old.raw ^ new.raw;
 
     if (!pte_valid(old))

@@ -1,10 +1,10 @@
 /*
- * The TLB's slow half: filling, dropping, SFENCE.VMA, and the checker. Lookup is inline in tlb.h.
+ * One TLB: lookup over its arrays, filling, SFENCE.VMA, and the checker.
  *
  * Layer 3. Must not know who walks, what a process is, or when a flush is due.
  *
  * I-TLB-1 (one match at most) is kept at the only place that adds an entry, tlb_fill: whatever
- * would translate one of the new entry's addresses in one of its address spaces is dropped first.
+ * would translate one of the new entry's addresses in one of its address spaces is evicted first.
  * The specification lets a TLB drop any entry at any time ("SFENCE.VMA"), and it is software's
  * stale mappings that overlap, so nobody is hurt.
  */
@@ -13,370 +13,319 @@
 #include <string.h>
 
 #include "event/event.h"
+#include "hw/front.h"
 #include "hw/walk.h"
 
-#define TLB_PAGE_BITS  45
-#define TLB_TAG_PAGE   18 /* where the fields of a tag begin, see tlb_tag */
-#define TLB_TAG_GLOBAL 16
-
-static bool tlb_live(const struct tlb_entry *entry)
+/* The array that holds the largest size up to this one, if any does. */
+static void tlb_choose_array(struct tlb *tlb, unsigned size)
 {
-    return entry->tag != TLB_EMPTY;
+    tlb->array_for[size] = TLB_NO_ARRAY;
+    for (unsigned held = 0; held <= size; held++)
+        for (uint32_t i = 0; i < tlb->arrays; i++)
+            if ((tlb->array[i].sizes >> held & 1) != 0) {
+                tlb->array_for[size] = (uint8_t)i;
+                tlb->size_for[size] = (uint8_t)held;
+            }
 }
 
-static bool tlb_global(const struct tlb_entry *entry)
+int tlb_init(struct tlb *tlb, struct alloc *a, const struct mw_tlb *geometry, enum mw_tlb_unit unit,
+             uint64_t seed)
 {
-    return (entry->tag >> TLB_TAG_GLOBAL & 1) != 0;
-}
+    *tlb = (struct tlb){.unit = unit};
+    for (uint32_t i = 0; i < geometry->arrays; i++) {
+        uint64_t own = prng_mix(seed ^ ((uint64_t)unit << 8 | i));
+        int err = tlb_array_init(&tlb->array[i], a, &geometry->array[i], own);
 
-static uint16_t tlb_asid(const struct tlb_entry *entry)
-{
-    return (uint16_t)entry->tag;
-}
-
-static unsigned tlb_level(const struct tlb_entry *entry)
-{
-    return entry->form / 2;
-}
-
-static uint32_t tlb_form(unsigned level, bool global)
-{
-    return level * 2 + global;
-}
-
-static uint32_t tlb_entry_count(const struct tlb *tlb)
-{
-    return tlb->sets * tlb->ways;
-}
-
-/* Sign-extended from the widest mode, and so from any. */
-vaddr_t tlb_entry_va(const struct tlb_entry *entry)
-{
-    unsigned digits = TABLE_SHIFT * tlb_level(entry);
-    unsigned above = 64 - PAGE_SHIFT - TLB_PAGE_BITS;
-    uint64_t page = entry->tag >> TLB_TAG_PAGE >> digits << digits;
-
-    return (vaddr_t)((int64_t)(page << PAGE_SHIFT << above) >> above);
-}
-
-bool tlb_entry_serves(const struct tlb_entry *entry, uint16_t asid)
-{
-    return tlb_live(entry) && (tlb_global(entry) || tlb_asid(entry) == asid);
-}
-
-/* Do the pages at a and b agree above the page offset of `level`? */
-static bool tlb_same_page(vaddr_t a, vaddr_t b, unsigned level)
-{
-    uint64_t mask = ((uint64_t)1 << (TLB_PAGE_BITS + PAGE_SHIFT)) - 1;
-
-    return ((a ^ b) & mask) >> level_shift(level) == 0;
-}
-
-int tlb_init(struct tlb *tlb, struct alloc *a, uint32_t sets, uint32_t ways)
-{
-    struct tlb_entry *entries;
-    uint32_t count;
-
-    if (sets == 0 || (sets & (sets - 1)) != 0 || ways == 0)
-        return -EINVAL;
-    if (__builtin_mul_overflow(sets, ways, &count))
-        return -ENOMEM;
-    entries = alloc_zeroed(a, (size_t)count * sizeof(*entries));
-    if (entries == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < count; i++)
-        entries[i].tag = TLB_EMPTY;
-    *tlb = (struct tlb){.entries = entries, .sets = sets, .ways = ways, .alloc = a};
-    for (uint32_t i = 0; i < TLB_GUESSES; i++)
-        tlb->guess[i] = entries;
+        if (err != 0) {
+            tlb_destroy(tlb);
+            return err;
+        }
+        tlb->arrays++;
+    }
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++)
+        tlb_choose_array(tlb, size);
     return 0;
 }
 
 void tlb_destroy(struct tlb *tlb)
 {
-    alloc_release(tlb->alloc, tlb->entries);
+    for (uint32_t i = 0; i < tlb->arrays; i++)
+        tlb_array_destroy(&tlb->array[i]);
     *tlb = (struct tlb){0};
-}
-
-struct tlb_entry *tlb_search_page(struct tlb *tlb, vaddr_t va, uint16_t asid)
-{
-    struct tlb_entry *entry = tlb_probe(tlb, va, 0, false, asid);
-
-    if (entry != NULL)
-        *tlb_guess(tlb, va) = entry;
-    return entry;
-}
-
-struct tlb_entry *tlb_find(const struct tlb *tlb, vaddr_t va, uint16_t asid)
-{
-    struct tlb_entry *entry;
-
-    /* By I-TLB-1 the order of the probes does not matter. */
-    for (uint32_t form = 0; form < TLB_FORMS; form++) {
-        if (tlb->form_count[form] == 0)
-            continue;
-        entry = tlb_probe(tlb, va, form / 2, form % 2 != 0, asid);
-        if (entry != NULL)
-            return entry;
-    }
-    return NULL;
 }
 
 /* ---- dropping ---- */
 
-static void tlb_clear(struct tlb *tlb, struct tlb_entry *entry)
+/* The entry at a place goes or changes. */
+static void tlb_forget(const struct tlb *tlb, const struct tlb_array *array, uint32_t index)
 {
-    tlb->form_count[entry->form]--;
-    entry->tag = TLB_EMPTY;
+    if (tlb->front != NULL && array->entries[index].size == MW_SIZE_4K)
+        front_forget_entry(tlb->front, tlb_array_va(array, index), &array->stamps[index]);
 }
 
-void tlb_evict(struct tlb *tlb, struct event_bus *bus, struct tlb_entry *entry)
+/* An entry is lost to a fill or a failed walk: counts and tells it. */
+static void tlb_count_eviction(struct tlb *tlb, struct event_bus *bus,
+                               const struct tlb_array *array, uint32_t index)
 {
-    uint64_t index = (uint64_t)(entry - tlb->entries);
-
-    event_emit(bus, MW_EVENT_TLB_EVICT, tlb_entry_va(entry), tlb_asid(entry), index / tlb->ways,
-               index % tlb->ways);
-    tlb->evictions++;
-    tlb_clear(tlb, entry);
+    event_emit(bus, MW_EVENT_TLB_EVICT, tlb_array_va(array, index), tlb_array_asid(array, index),
+               index / array->ways, index % array->ways, tlb->unit);
+    tlb->counters.evictions++;
 }
 
-/* What a new entry of (va, level) for asid, or for all when global, may not coexist with. */
-struct tlb_claim {
-    vaddr_t va;
-    unsigned level;
-    bool global;
-    uint16_t asid;
-};
-
-static bool tlb_claims(const struct tlb_claim *claim, const struct tlb_entry *entry)
+void tlb_evict(struct tlb *tlb, struct event_bus *bus, struct tlb_place place)
 {
-    unsigned wider;
-
-    if (!tlb_live(entry) ||
-        entry->tag == tlb_tag(claim->va, claim->level, claim->global, claim->asid))
-        return false; /* the entry for the same page is replaced, not dropped */
-    wider = tlb_level(entry) > claim->level ? tlb_level(entry) : claim->level;
-    if (!tlb_same_page(tlb_entry_va(entry), claim->va, wider))
-        return false;
-    return claim->global || tlb_global(entry) || tlb_asid(entry) == claim->asid;
-}
-
-static void tlb_evict_claimed(struct tlb *tlb, struct event_bus *bus, const struct tlb_claim *claim,
-                              struct tlb_entry *first, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (tlb_claims(claim, &first[i]))
-            tlb_evict(tlb, bus, &first[i]);
-}
-
-/*
- * Entries as large as the new one or larger lie in one set a level; smaller ones inside it may lie
- * anywhere, and are looked for only when there are any. The new entry's own form cannot overlap it
- * but by being the same page.
- */
-static void tlb_make_way(struct tlb *tlb, struct event_bus *bus, const struct tlb_claim *claim)
-{
-    bool smaller = false;
-
-    for (uint32_t form = 0; form < TLB_FORMS; form++) {
-        if (tlb->form_count[form] == 0 || form == tlb_form(claim->level, claim->global))
-            continue;
-        if (form / 2 < claim->level)
-            smaller = true;
-        else
-            tlb_evict_claimed(tlb, bus, claim, tlb_set(tlb, claim->va, form / 2), tlb->ways);
-    }
-    if (smaller)
-        tlb_evict_claimed(tlb, bus, claim, tlb->entries, tlb_entry_count(tlb));
+    tlb_count_eviction(tlb, bus, place.array, place.index);
+    tlb_forget(tlb, place.array, place.index);
+    tlb_array_clear(place.array, place.index);
 }
 
 /* ---- filling ---- */
 
-/* The first empty way of the set, else the least recently used one, emptied. */
-static struct tlb_entry *tlb_vacate(struct tlb *tlb, struct event_bus *bus, struct tlb_entry *set)
-{
-    struct tlb_entry *oldest = &set[0];
+/* What a new entry may not coexist with. */
+struct tlb_claim {
+    vaddr_t va;
+    unsigned size;
+    bool global;
+    uint16_t asid;
+    uint64_t tag;
+};
 
-    for (uint32_t way = 0; way < tlb->ways; way++) {
-        if (!tlb_live(&set[way]))
-            return &set[way];
-        if (set[way].stamp < oldest->stamp)
-            oldest = &set[way];
-    }
-    tlb_evict(tlb, bus, oldest);
-    return oldest;
+/* Do the pages at a and b agree above the page offset of a size? */
+static bool tlb_same_page(vaddr_t a, vaddr_t b, unsigned size)
+{
+    return (a ^ b) >> tlb_size_shift(size) == 0;
+}
+
+static bool tlb_claims(const struct tlb_claim *claim, const struct tlb_array *array, uint32_t index)
+{
+    unsigned size = array->entries[index].size;
+
+    if (array->tags[index] == claim->tag)
+        return false; /* the entry of the same page is replaced, not evicted */
+    if (!tlb_same_page(tlb_array_va(array, index), claim->va,
+                       size > claim->size ? size : claim->size))
+        return false;
+    return claim->global || tlb_array_serves(array, index, claim->asid);
 }
 
 /*
- * As an integer: a superpage may begin below RAM, where no pointer may point, and still have pages
- * in it.
+ * Entries of the new one's size or larger lie in one set a size; smaller ones inside it may lie
+ * anywhere, and are looked for only when there are any.
  */
-static uint8_t *tlb_host(const struct ram *ram, pte_t pte)
+static void tlb_evict_claimed(struct tlb *tlb, struct event_bus *bus, struct tlb_array *array,
+                              const struct tlb_claim *claim)
 {
-    return (uint8_t *)((uintptr_t)ram->host + (uintptr_t)(pte_paddr(pte).raw - ram->base.raw));
+    uint32_t own = 1u << (claim->size * 2 + claim->global);
+    uint32_t smaller = array->forms & ((1u << claim->size * 2) - 1);
+
+    for (uint32_t forms = array->forms & ~smaller & ~own; forms != 0; forms &= forms - 1) {
+        unsigned size = (unsigned)__builtin_ctz(forms) / 2;
+        uint32_t first = tlb_array_set(array, claim->va, size);
+
+        for (uint32_t i = first; i < first + array->ways; i++)
+            if (tlb_array_live(array, i) && array->entries[i].size == size &&
+                tlb_claims(claim, array, i))
+                tlb_evict(tlb, bus, (struct tlb_place){array, i});
+    }
+    if (smaller == 0)
+        return;
+    for (uint32_t i = tlb_array_next(array, 0); i != UINT32_MAX; i = tlb_array_next(array, i + 1))
+        if (array->entries[i].size < claim->size && tlb_claims(claim, array, i))
+            tlb_evict(tlb, bus, (struct tlb_place){array, i});
 }
 
-struct tlb_entry *tlb_fill(struct tlb *tlb, struct event_bus *bus, const struct ram *ram,
-                           vaddr_t va, uint16_t asid, unsigned level, pte_t pte,
-                           paddr_t pte_address)
+/* Whatever overlaps the new entry in any array: hardly ever anything, which is seen at once. */
+static void tlb_make_way(struct tlb *tlb, struct event_bus *bus, const struct tlb_claim *claim)
 {
+    uint32_t own = 1u << (claim->size * 2 + claim->global);
+
+    for (uint32_t i = 0; i < tlb->arrays; i++)
+        if ((tlb->array[i].forms & ~own) != 0)
+            tlb_evict_claimed(tlb, bus, &tlb->array[i], claim);
+}
+
+/* Where a claim's entry goes, with the entry that is there, if one is, told of and forgotten. */
+static uint32_t tlb_vacate(struct tlb *tlb, struct event_bus *bus, struct tlb_array *array,
+                           const struct tlb_claim *claim)
+{
+    uint32_t first = tlb_array_set(array, claim->va, claim->size);
+    uint32_t index = tlb_policy_choose(array, first, claim->tag);
+
+    if (tlb_array_live(array, index)) {
+        if (array->tags[index] != claim->tag)
+            tlb_count_eviction(tlb, bus, array, index);
+        tlb_forget(tlb, array, index);
+    }
+    return index;
+}
+
+struct tlb_place tlb_fill(struct tlb *tlb, struct event_bus *bus,
+                          const struct tlb_translation *translation, uint64_t stamp)
+{
+    const struct tlb_translation *t = translation;
+    unsigned size = tlb->size_for[t->size];
     /*
      * G of pointer PTEs above the leaf is not looked at: taking a global page for a local one is
      * always allowed.
      */
-    struct tlb_claim claim = {va, level, pte_has(pte, PTE_G), asid};
+    bool global = pte_has(t->pte, PTE_G);
+    struct tlb_claim claim = {t->va, size, global, t->asid, tlb_tag(t->va, size, global, t->asid)};
+    struct tlb_array *array;
     struct tlb_entry *entry;
-    uint64_t index;
+    uint32_t index;
 
+    if (tlb->array_for[t->size] == TLB_NO_ARRAY)
+        return (struct tlb_place){NULL, 0};
     tlb_make_way(tlb, bus, &claim);
-    entry = tlb_probe(tlb, va, level, claim.global, asid);
-    if (entry == NULL) {
-        entry = tlb_vacate(tlb, bus, tlb_set(tlb, va, level));
-        entry->tag = tlb_tag(va, level, claim.global, asid);
-        entry->form = tlb_form(level, claim.global);
-        tlb->form_count[entry->form]++;
-    }
-    entry->host = tlb_host(ram, pte);
-    entry->pte = pte;
-    entry->pte_address = pte_address;
-    entry->allowed = walk_allowed(pte);
-    if (entry->form == tlb_form(0, false))
-        *tlb_guess(tlb, va) = entry;
-    tlb_touch(tlb, entry);
-    tlb->fills++;
-    index = (uint64_t)(entry - tlb->entries);
-    event_emit(bus, MW_EVENT_TLB_FILL, tlb_entry_va(entry), pte.raw, level, index / tlb->ways,
-               index % tlb->ways, tlb_asid(entry));
-    return entry;
+    array = &tlb->array[tlb->array_for[t->size]];
+    index = tlb_vacate(tlb, bus, array, &claim);
+    entry = tlb_array_put(array, index, claim.tag, size, t->leaf_size, stamp);
+    entry->base = paddr(t->pa.raw - (t->va & (tlb_size_bytes(size) - 1)));
+    entry->pte = t->pte;
+    entry->pte_address = t->pte_address;
+    entry->allowed = t->allowed;
+    entry->prefetched = t->prefetched;
+    tlb->counters.fills[size]++;
+    event_emit(bus, MW_EVENT_TLB_FILL, t->va & ~(tlb_size_bytes(size) - 1), t->pte.raw,
+               tlb_size_level(t->leaf_size), index / array->ways, index % array->ways, t->asid,
+               tlb->unit, size);
+    return (struct tlb_place){array, index};
 }
 
 /* ---- SFENCE.VMA ---- */
 
-static void tlb_drop(struct tlb *tlb, struct tlb_entry *entry)
+static uint32_t tlb_drop(struct tlb *tlb, struct tlb_array *array, uint32_t index)
 {
-    tlb->dropped++;
-    tlb_clear(tlb, entry);
+    tlb->counters.dropped++;
+    tlb_forget(tlb, array, index);
+    tlb_array_clear(array, index);
+    return 1;
 }
 
-/* va alone: all that translates it, of every address space; one set for each level present. */
-static void tlb_flush_page(struct tlb *tlb, vaddr_t va)
+/* Is the fence about this live entry, as far as address spaces go? */
+static bool tlb_fence_meets(const struct tlb_fence *fence, const struct tlb_array *array,
+                            uint32_t index)
 {
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        struct tlb_entry *set = tlb_set(tlb, va, level);
+    if (!fence->has_asid)
+        return true;
+    return !tlb_array_global(array, index) && tlb_array_asid(array, index) == fence->asid;
+}
 
-        if (tlb->form_count[tlb_form(level, false)] + tlb->form_count[tlb_form(level, true)] == 0)
+/* All entries of the array that the fence is about; with an address, those of its leaf PTE. */
+static uint32_t tlb_flush_sweep(struct tlb *tlb, struct tlb_array *array,
+                                const struct tlb_fence *fence)
+{
+    uint32_t dropped = 0;
+
+    for (uint32_t i = tlb_array_next(array, 0); i != UINT32_MAX; i = tlb_array_next(array, i + 1)) {
+        if (fence->has_va &&
+            !tlb_same_page(tlb_array_va(array, i), fence->va, array->entries[i].leaf_size))
             continue;
-        for (uint32_t way = 0; way < tlb->ways; way++)
-            if (tlb_live(&set[way]) && tlb_level(&set[way]) == level &&
-                tlb_same_page(tlb_entry_va(&set[way]), va, level))
-                tlb_drop(tlb, &set[way]);
+        if (tlb_fence_meets(fence, array, i))
+            dropped += tlb_drop(tlb, array, i);
     }
+    return dropped;
 }
 
-/* va and asid: "except for entries containing global mappings". */
-static void tlb_flush_page_of(struct tlb *tlb, vaddr_t va, uint16_t asid)
+/* With an address: one set for each form present. */
+static uint32_t tlb_flush_page(struct tlb *tlb, struct tlb_array *array,
+                               const struct tlb_fence *fence)
 {
-    struct tlb_entry *entry;
+    uint32_t dropped = 0;
 
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        if (tlb->form_count[tlb_form(level, false)] == 0)
-            continue;
-        entry = tlb_probe(tlb, va, level, false, asid);
-        if (entry != NULL)
-            tlb_drop(tlb, entry);
+    for (uint32_t forms = array->forms; forms != 0; forms &= forms - 1) {
+        unsigned form = (unsigned)__builtin_ctz(forms);
+        uint32_t first = tlb_array_set(array, fence->va, form / 2);
+
+        if (fence->has_asid && form % 2 != 0)
+            continue; /* "except for entries containing global mappings" */
+        for (uint32_t i = first; i < first + array->ways; i++)
+            if (tlb_array_live(array, i) && array->entries[i].size == form / 2 &&
+                tlb_array_global(array, i) == (form % 2 != 0) &&
+                tlb_same_page(tlb_array_va(array, i), fence->va, form / 2) &&
+                tlb_fence_meets(fence, array, i))
+                dropped += tlb_drop(tlb, array, i);
     }
+    return dropped;
 }
 
-/* No va: everything, or everything of asid but global entries. */
-static void tlb_flush_all(struct tlb *tlb, bool has_asid, uint16_t asid)
+static bool tlb_has_broken(const struct tlb_array *array)
 {
-    for (uint32_t i = 0; i < tlb_entry_count(tlb); i++) {
-        struct tlb_entry *entry = &tlb->entries[i];
-
-        if (tlb_live(entry) && (!has_asid || (!tlb_global(entry) && tlb_asid(entry) == asid)))
-            tlb_drop(tlb, entry);
-    }
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++)
+        if (array->broken[size] != 0)
+            return true;
+    return false;
 }
 
-void tlb_flush(struct tlb *tlb, struct event_bus *bus, bool has_va, vaddr_t va, bool has_asid,
-               uint16_t asid)
+uint32_t tlb_flush(struct tlb *tlb, const struct tlb_fence *fence)
 {
-    uint64_t before = tlb->dropped;
+    uint32_t dropped = 0;
 
-    tlb->flushes++;
-    if (has_va && has_asid)
-        tlb_flush_page_of(tlb, va, asid);
-    else if (has_va)
-        tlb_flush_page(tlb, va);
-    else
-        tlb_flush_all(tlb, has_asid, asid);
-    event_emit(bus, MW_EVENT_TLB_FLUSH, has_va, has_va ? va : 0, has_asid, has_asid ? asid : 0,
-               tlb->dropped - before);
+    for (uint32_t i = 0; i < tlb->arrays; i++) {
+        struct tlb_array *array = &tlb->array[i];
+
+        if (fence->has_va && !tlb_has_broken(array))
+            dropped += tlb_flush_page(tlb, array, fence);
+        else
+            dropped += tlb_flush_sweep(tlb, array, fence);
+    }
+    return dropped;
 }
 
 /* ---- the checker ---- */
 
-/*
- * I-TLB-1: no other entry, of this size or larger, translates the entry's first address in its
- * address space.
- */
-static bool tlb_check_alone(const struct tlb *tlb, const struct tlb_entry *entry)
+/* I-TLB-1: nothing of this size or larger, in any array, overlaps the entry. */
+static bool tlb_check_alone(const struct tlb *tlb, const struct tlb_array *array, uint32_t index)
 {
-    vaddr_t va = tlb_entry_va(entry);
-    struct tlb_claim claim = {va, tlb_level(entry), tlb_global(entry), tlb_asid(entry)};
+    const struct tlb_entry *entry = &array->entries[index];
+    struct tlb_claim claim = {tlb_array_va(array, index), entry->size,
+                              tlb_array_global(array, index), tlb_array_asid(array, index),
+                              TLB_EMPTY};
 
-    for (unsigned level = tlb_level(entry); level < TLB_LEVELS; level++) {
-        const struct tlb_entry *set = tlb_set(tlb, va, level);
+    for (uint32_t n = 0; n < tlb->arrays; n++) {
+        const struct tlb_array *other = &tlb->array[n];
 
-        for (uint32_t way = 0; way < tlb->ways; way++)
-            if (tlb_level(&set[way]) == level && &set[way] != entry &&
-                (set[way].tag == entry->tag || tlb_claims(&claim, &set[way])))
-                return false;
+        for (unsigned size = entry->size; size < MW_SIZE_COUNT; size++) {
+            uint32_t first = tlb_array_set(other, claim.va, size);
+
+            for (uint32_t i = first; i < first + other->ways; i++)
+                if (tlb_array_live(other, i) && other->entries[i].size == size &&
+                    (other != array || i != index) && tlb_claims(&claim, other, i))
+                    return false;
+        }
     }
     return true;
 }
 
-/* I-TLB-3, and that the tag belongs into this set and says what form says. */
-static bool tlb_check_place(const struct tlb *tlb, const struct tlb_entry *entry)
+/* I-TLB-3, and that hardware could have cached this PTE at all. */
+static bool tlb_check_contents(const struct tlb_array *array, uint32_t index)
 {
-    uint32_t index = (uint32_t)(entry - tlb->entries);
-    const struct tlb_entry *set = &tlb->entries[index - index % tlb->ways];
+    const struct tlb_entry *entry = &array->entries[index];
+    vaddr_t va = tlb_array_va(array, index);
+    pte_t leaf = pte_napot_page(entry->pte, va);
+    uint64_t inside = va & (tlb_size_bytes(entry->leaf_size) - 1);
 
-    if (entry->form >= TLB_FORMS || entry->stamp > tlb->stamp ||
-        tlb_set(tlb, tlb_entry_va(entry), tlb_level(entry)) != set)
+    if (pte_has(entry->pte, PTE_N) ? entry->leaf_size != MW_SIZE_64K
+                                   : entry->leaf_size == MW_SIZE_64K)
         return false;
-    for (uint32_t way = 0; way < tlb->ways; way++)
-        if (&set[way] != entry && tlb_live(&set[way]) && set[way].stamp == entry->stamp)
-            return false;
-    return entry->tag ==
-           tlb_tag(tlb_entry_va(entry), tlb_level(entry), tlb_global(entry), tlb_asid(entry));
-}
-
-/* I-TLB-4, and that hardware could have cached this PTE at all. */
-static bool tlb_check_contents(const struct tlb_entry *entry, const struct ram *ram)
-{
+    if (entry->leaf_size == MW_SIZE_64K)
+        inside &= PAGE_MASK; /* the copy of a NAPOT PTE names the page itself */
     return pte_leaf(entry->pte) && pte_has(entry->pte, PTE_A) &&
-           entry->form == tlb_form(tlb_level(entry), pte_has(entry->pte, PTE_G)) &&
-           tlb_global(entry) == pte_has(entry->pte, PTE_G) &&
-           entry->allowed == walk_allowed(entry->pte) && entry->host == tlb_host(ram, entry->pte);
+           tlb_array_global(array, index) == pte_has(entry->pte, PTE_G) &&
+           entry->allowed == walk_allowed(leaf) && entry->base.raw == pte_paddr(leaf).raw + inside;
 }
 
-bool tlb_check(const struct tlb *tlb, const struct ram *ram)
+bool tlb_check(const struct tlb *tlb, uint64_t stamp)
 {
-    uint32_t count[TLB_FORMS] = {0};
+    for (uint32_t n = 0; n < tlb->arrays; n++) {
+        const struct tlb_array *array = &tlb->array[n];
 
-    for (uint32_t i = 0; i < tlb_entry_count(tlb); i++) {
-        const struct tlb_entry *entry = &tlb->entries[i];
-
-        if (!tlb_live(entry))
-            continue;
-        if (!tlb_check_place(tlb, entry) || !tlb_check_contents(entry, ram) ||
-            !tlb_check_alone(tlb, entry))
+        if (!tlb_array_check(array, stamp)) /* I-TLB-2 among them */
             return false;
-        count[entry->form]++;
+        for (uint32_t i = tlb_array_next(array, 0); i != UINT32_MAX;
+             i = tlb_array_next(array, i + 1))
+            if (!tlb_check_contents(array, i) || !tlb_check_alone(tlb, array, i))
+                return false;
     }
-    for (uint32_t i = 0; i < TLB_GUESSES; i++) /* I-TLB-5 */
-        if (tlb->guess[i] < tlb->entries || tlb->guess[i] >= tlb->entries + tlb_entry_count(tlb))
-            return false;
-    return memcmp(count, tlb->form_count, sizeof(count)) == 0; /* I-TLB-2 */
+    return true;
 }

@@ -7,9 +7,10 @@
  * split step 5 and look at the alignment of a superpage first, which changes no cause, as both ends
  * are the same page fault.
  *
- *     walk                     runs one of the next two, and reports how it ended
+ *     walk, walk_to            Bare, or the next from the root: step 1
  *      |- walk_bare            no translation
- *      '- walk_tables          step 1, and the loop over the levels (steps 2 to 4)
+ *      '- walk_below           runs the next, and reports how it ended
+ *         '- walk_tables       the loop over the levels (steps 2 to 4)
  *          |- walk_fetch       step 2: where the PTE lies, and what it is
  *          |- walk_check_entry step 3: what makes any PTE invalid
  *          |   '- walk_check_high  the part of it that looks at bits 63 to 54
@@ -27,18 +28,19 @@
 #include "base/contract.h"
 #include "event/event.h"
 
-/* "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use" ("Sv32"). */
-#define WALK_POINTER_ZERO (PTE_D | PTE_A | PTE_U)
-
 /* One translation under way. */
 struct walk_state {
     const struct ram *ram;
     const struct walk_rules *rules;
-    struct event_bus *bus; /* NULL: nobody is told */
+    struct event_bus *bus;  /* NULL: nobody is told */
+    struct walk_path *path; /* NULL: nobody wants to know */
     vaddr_t va;
     enum mw_access access;
     struct walk_result result;
 };
+
+/* For the parts that a walk cannot do without: a call costs as much as they do. */
+#define WALK_INLINE static inline __attribute__((always_inline))
 
 /* Stores and AMOs alike need D ("Sv32", "the original access is a store"). */
 static bool walk_writes(enum mw_access access)
@@ -50,7 +52,7 @@ static bool walk_writes(enum mw_access access)
  * Step 2: reads the PTE for the current level from the table. False: it does not lie in RAM (a PMA
  * violation).
  */
-static bool walk_fetch(struct walk_state *w, paddr_t table)
+WALK_INLINE bool walk_fetch(struct walk_state *w, paddr_t table)
 {
     struct walk_result *r = &w->result;
     paddr_t at = paddr(table.raw + level_index(w->va, r->level) * PTE_BYTES);
@@ -97,8 +99,8 @@ static enum mw_walk_error walk_check_high(const struct walk_rules *rules, pte_t 
 }
 
 /* Step 3, for pointers and leaves: is this a PTE at all? */
-static enum mw_walk_error walk_check_entry(const struct walk_rules *rules, pte_t pte,
-                                           unsigned level)
+WALK_INLINE enum mw_walk_error walk_check_entry(const struct walk_rules *rules, pte_t pte,
+                                                unsigned level)
 {
     if (!pte_valid(pte))
         return MW_WALK_INVALID;
@@ -114,8 +116,8 @@ static enum mw_walk_error walk_check_entry(const struct walk_rules *rules, pte_t
 /*
  * Step 5, the R, W and X bits. MXR lets loads use executable pages; an AMO needs R itself, and W. /
  */
-static enum mw_walk_error walk_check_rwx(const struct walk_rules *rules, enum mw_access access,
-                                         pte_t pte)
+WALK_INLINE enum mw_walk_error walk_check_rwx(const struct walk_rules *rules, enum mw_access access,
+                                              pte_t pte)
 {
     bool readable = pte_has(pte, PTE_R) || (rules->mxr && access == MW_LOAD && pte_has(pte, PTE_X));
 
@@ -129,8 +131,8 @@ static enum mw_walk_error walk_check_rwx(const struct walk_rules *rules, enum mw
 }
 
 /* Step 5, the U bit: SUM opens user pages to loads and stores of S-mode, never to its fetches. */
-static enum mw_walk_error walk_check_user(const struct walk_rules *rules, enum mw_access access,
-                                          pte_t pte)
+WALK_INLINE enum mw_walk_error walk_check_user(const struct walk_rules *rules,
+                                               enum mw_access access, pte_t pte)
 {
     bool user_page = pte_has(pte, PTE_U);
 
@@ -145,7 +147,7 @@ static enum mw_walk_error walk_check_user(const struct walk_rules *rules, enum m
  * Step 5 to the check in step 7, and the PMA check of the translation, which is already in
  * result.pa.
  */
-static enum mw_walk_error walk_check_leaf(const struct walk_state *w)
+WALK_INLINE enum mw_walk_error walk_check_leaf(const struct walk_state *w)
 {
     const struct walk_result *r = &w->result;
     enum mw_walk_error error = walk_check_rwx(w->rules, w->access, r->pte);
@@ -170,7 +172,7 @@ static enum mw_walk_error walk_check_leaf(const struct walk_state *w)
  * Step 7, Svadu: sets A, and D for a store, by one store to the PTE. Harts interleave, so it needs
  * no comparison.
  */
-static void walk_update_ad(struct walk_state *w)
+WALK_INLINE void walk_update_ad(struct walk_state *w)
 {
     struct walk_result *r = &w->result;
     pte_t old = r->pte;
@@ -188,7 +190,7 @@ static void walk_update_ad(struct walk_state *w)
  * Steps 5 to 8, once the loop has come to a leaf. Step 8: low VPN digits of a superpage are copied.
  * /
  */
-static enum mw_walk_error walk_leaf(struct walk_state *w)
+WALK_INLINE enum mw_walk_error walk_leaf(struct walk_state *w)
 {
     struct walk_result *r = &w->result;
     uint64_t offset_mask = level_bytes(r->level) - 1;
@@ -202,25 +204,27 @@ static enum mw_walk_error walk_leaf(struct walk_state *w)
     return error;
 }
 
-/* Steps 1 to 4: from the root down to a leaf or a fault. */
-static enum mw_walk_error walk_tables(struct walk_state *w)
+/* Steps 2 to 4: from a table of level result.level down to a leaf or a fault. */
+WALK_INLINE enum mw_walk_error walk_tables(struct walk_state *w, paddr_t table)
 {
-    paddr_t table = w->rules->root;
     enum mw_walk_error error;
 
-    w->result.level = mode_info(w->rules->mode).levels - 1; /* step 1 */
-    if (!mode_canonical(w->rules->mode, w->va))
-        return MW_WALK_NOT_CANONICAL;
     for (;; w->result.level--) {
         if (!walk_fetch(w, table)) /* step 2 */
             return MW_WALK_PTE_ACCESS;
-        error = walk_check_entry(w->rules, w->result.pte, w->result.level); /* step 3 */
-        if (error != MW_WALK_OK)
-            return error;
-        if (!pte_pointer(w->result.pte)) /* step 4 */
-            return walk_leaf(w);
+        if (!walk_plain_pointer(w->result.pte)) {
+            error = walk_check_entry(w->rules, w->result.pte, w->result.level); /* step 3 */
+            if (error != MW_WALK_OK)
+                return error;
+            if (!pte_pointer(w->result.pte)) /* step 4 */
+                return walk_leaf(w);
+        }
         if (w->result.level == 0)
             return MW_WALK_NO_LEAF;
+        if (w->path != NULL) {
+            w->path->pte[w->result.level] = w->result.pte;
+            w->path->pte_address[w->result.level] = w->result.pte_address;
+        }
         table = pte_paddr(w->result.pte);
     }
 }
@@ -237,17 +241,66 @@ static enum mw_walk_error walk_bare(struct walk_state *w)
     return MW_WALK_OK;
 }
 
+static void walk_report(const struct walk_state *w)
+{
+    const struct walk_result *r = &w->result;
+
+    if (w->bus != NULL)
+        event_emit(w->bus, MW_EVENT_WALK_END, w->va, w->access, r->error, r->level,
+                   r->error == MW_WALK_OK ? r->pa.raw : 0);
+}
+
+/* Told and untold walks are compiled apart, from the same lines. */
+WALK_INLINE void walk_run(struct walk_state *w, unsigned level, paddr_t table)
+{
+    w->result.level = level;
+    w->result.error =
+        mode_canonical(w->rules->mode, w->va) ? walk_tables(w, table) : MW_WALK_NOT_CANONICAL;
+}
+
+void walk_below(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
+                enum mw_access access, struct event_bus *bus, unsigned level, paddr_t table,
+                struct walk_path *path, struct walk_result *out)
+{
+    if (path == NULL && (bus == NULL || bus->wanted == 0)) {
+        struct walk_state w = {.ram = ram, .rules = rules, .va = va, .access = access};
+
+        walk_run(&w, level, table);
+        *out = w.result;
+    } else {
+        struct walk_state w = {
+            .ram = ram, .rules = rules, .bus = bus, .path = path, .va = va, .access = access};
+
+        if (path != NULL)
+            path->first = level;
+        walk_run(&w, level, table);
+        walk_report(&w);
+        *out = w.result;
+    }
+}
+
+void walk_to(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
+             enum mw_access access, struct event_bus *bus, struct walk_result *out)
+{
+    if (rules->mode == MW_MODE_BARE) {
+        struct walk_state w = {.ram = ram, .rules = rules, .bus = bus, .va = va, .access = access};
+
+        w.result.error = walk_bare(&w);
+        walk_report(&w);
+        *out = w.result;
+    } else {
+        walk_below(ram, rules, va, access, bus, mode_info(rules->mode).levels - 1, /* step 1 */
+                   rules->root, NULL, out);
+    }
+}
+
 struct walk_result walk(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
                         enum mw_access access, struct event_bus *bus)
 {
-    struct walk_state w = {.ram = ram, .rules = rules, .bus = bus, .va = va, .access = access};
-    struct walk_result *r = &w.result;
+    struct walk_result result;
 
-    r->error = rules->mode == MW_MODE_BARE ? walk_bare(&w) : walk_tables(&w);
-    if (bus != NULL)
-        event_emit(bus, MW_EVENT_WALK_END, va, access, r->error, r->level,
-                   r->error == MW_WALK_OK ? r->pa.raw : 0);
-    return w.result;
+    walk_to(ram, rules, va, access, bus, &result);
+    return result;
 }
 
 enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access)
@@ -273,34 +326,12 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access)
     return causes[access].page;
 }
 
-/*
- * The 32 bits as sets that are intersected: eight contexts of four accesses, context 0 (S-mode,
- * neither SUM nor MXR) in the lowest four bits. This is step 5 a second time, without a loop,
- * because every TLB fill needs all of it; a test compares it with walk() over all flags, contexts
- * and accesses.
- */
-#define WALK_LOADS   0x11111111u
-#define WALK_WRITES  0xaaaaaaaau /* stores and AMOs */
-#define WALK_FETCHES 0x44444444u
-#define WALK_MXR     0xf0f0f0f0u
-#define WALK_SUM     0xff00ff00u
-#define WALK_USER    0xffff0000u
-
 uint32_t walk_allowed(pte_t leaf)
 {
     /* What some hart's walk returns: a memory type may be left in it, N is not. */
     static const struct walk_rules widest = {.svpbmt = true};
-    uint32_t by_rights = 0, by_privilege;
 
-    if (!pte_leaf(leaf) || walk_check_entry(&widest, leaf, 0) != MW_WALK_OK ||
-        !pte_has(leaf, PTE_A))
+    if (!pte_leaf(leaf) || walk_check_entry(&widest, leaf, 0) != MW_WALK_OK)
         return 0;
-    if (pte_has(leaf, PTE_R))
-        by_rights |= WALK_LOADS;
-    if (pte_has(leaf, PTE_W | PTE_D))
-        by_rights |= WALK_WRITES;
-    if (pte_has(leaf, PTE_X))
-        by_rights |= WALK_FETCHES | (WALK_LOADS & WALK_MXR);
-    by_privilege = pte_has(leaf, PTE_U) ? WALK_USER | (WALK_SUM & ~WALK_FETCHES) : ~WALK_USER;
-    return by_rights & by_privilege;
+    return walk_leaf_allowed(leaf);
 }

@@ -26,6 +26,15 @@
 
 struct event_bus;
 
+/* "For non-leaf PTEs, the D, A, and U bits are reserved for future standard use" ("Sv32"). */
+#define WALK_POINTER_ZERO (PTE_D | PTE_A | PTE_U)
+
+/* A pointer that step 3 finds nothing wrong with, whatever the rules: most of them, in one test. */
+static inline bool walk_plain_pointer(pte_t pte)
+{
+    return (pte.raw & (PTE_V | PTE_RWX | WALK_POINTER_ZERO | PTE_HIGH)) == PTE_V;
+}
+
 /* Under which rules: privilege and the fields of satp, sstatus and menvcfg that a walk looks at. */
 struct walk_rules {
     enum mw_mode mode;
@@ -55,6 +64,26 @@ struct walk_result {
 struct walk_result walk(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
                         enum mw_access access, struct event_bus *bus);
 
+/* The pointers that a walk came through: what a walk cache keeps. */
+struct walk_path {
+    unsigned first;             /* the level of the first PTE that was fetched */
+    pte_t pte[MODE_LEVELS_MAX]; /* by level; those of levels first to result.level + 1 are set */
+    paddr_t pte_address[MODE_LEVELS_MAX];
+};
+
+/*
+ * The same walk begun lower: at the table of `level` that a pointer in a walk cache names. Not in
+ * Bare mode. *path, unless it is NULL, gets the pointers. The result goes where the caller wants
+ * it, because copying it would cost as much as reading two PTEs.
+ */
+void walk_below(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
+                enum mw_access access, struct event_bus *bus, unsigned level, paddr_t table,
+                struct walk_path *path, struct walk_result *out);
+
+/* walk, with its result where the caller wants it. */
+void walk_to(const struct ram *ram, const struct walk_rules *rules, vaddr_t va,
+             enum mw_access access, struct event_bus *bus, struct walk_result *out);
+
 /*
  * The architectural cause of a walk error for the access; MW_CAUSE_NONE for MW_WALK_OK. AMO faults
  * as a store.
@@ -67,5 +96,35 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access);
  * one bit. None for what is no walk_result.leaf under any rules: reserved bits, N.
  */
 uint32_t walk_allowed(pte_t leaf);
+
+/*
+ * The 32 bits as sets that are intersected: eight contexts of four accesses, context 0 (S-mode,
+ * neither SUM nor MXR) in the lowest four bits. This is step 5 a second time, without a loop,
+ * because every TLB fill needs all of it; a test compares it with walk() over all flags, contexts
+ * and accesses.
+ */
+#define WALK_LOADS   0x11111111u
+#define WALK_WRITES  0xaaaaaaaau /* stores and AMOs */
+#define WALK_FETCHES 0x44444444u
+#define WALK_MXR     0xf0f0f0f0u
+#define WALK_SUM     0xff00ff00u
+#define WALK_USER    0xffff0000u
+
+/* walk_allowed of a leaf that a walk has just returned, and so need not be checked again. */
+static inline uint32_t walk_leaf_allowed(pte_t leaf)
+{
+    uint32_t by_rights = 0, by_privilege;
+
+    if (!pte_has(leaf, PTE_A))
+        return 0;
+    if (pte_has(leaf, PTE_R))
+        by_rights |= WALK_LOADS;
+    if (pte_has(leaf, PTE_W | PTE_D))
+        by_rights |= WALK_WRITES;
+    if (pte_has(leaf, PTE_X))
+        by_rights |= WALK_FETCHES | (WALK_LOADS & WALK_MXR);
+    by_privilege = pte_has(leaf, PTE_U) ? WALK_USER | (WALK_SUM & ~WALK_FETCHES) : ~WALK_USER;
+    return by_rights & by_privilege;
+}
 
 #endif

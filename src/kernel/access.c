@@ -18,8 +18,11 @@ struct process *machine_process(struct mw_machine *m, int pid)
 
 void machine_switch(struct mw_machine *m, struct process *p)
 {
+    hart_settle_time(m->running); /* or its hits would be paid for after what comes now */
+    m->running = p->hart;
     m->bus.pid = (uint32_t)p->pid;
-    pt_activate(&p->mm->pt, &m->harts[0]);
+    m->bus.hart = p->hart->id;
+    pt_activate(&p->mm->pt, p->hart);
     m->current = p;
 }
 
@@ -64,7 +67,7 @@ uint8_t *machine_repair(struct mw_machine *m, struct process *p, vaddr_t va, enu
             machine_signal(m, &outcome, !first->opened_op, signal);
             break;
         }
-        host = hart_translate(&m->harts[0], va, access, &trap);
+        host = hart_translate(p->hart, va, access, &trap);
     }
     event_op_end(&m->bus, first->opened_op);
     machine_self_check(m);
@@ -110,7 +113,7 @@ static uint8_t *access_second(struct mw_machine *m, struct process *p, const str
                               vaddr_t va, uint8_t **low, struct mw_signal *met)
 {
     struct trap trap;
-    uint8_t *high = hart_translate(&m->harts[0], va, a->access, &trap);
+    uint8_t *high = hart_translate(p->hart, va, a->access, &trap);
 
     if (high != NULL)
         return high;

@@ -2,6 +2,7 @@
  * System calls: entry and exit, and those on memory. Layer 7.
  */
 #include "kernel/calls.h"
+#include "hw/stale.h"
 
 #include <sys/mman.h>
 
@@ -10,8 +11,9 @@ struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint6
 {
     struct call call = {.machine = m, .process = machine_process(m, pid), .number = number};
 
-    hart_settle_time(&m->harts[0]);
+    hart_settle_time(m->running);
     call.opened_op = event_op_begin(&m->bus);
+    stale_note_call(m->stale, number);
     m->calls_total++;
     m->by_call[number]++;
     if (call.process != NULL && m->current != call.process)
@@ -26,6 +28,7 @@ int64_t call_end(struct call *call, int64_t result)
 {
     event_emit(&call->machine->bus, MW_EVENT_CALL_END, call->number, (uint64_t)result);
     event_op_end(&call->machine->bus, call->opened_op);
+    stale_note_call(call->machine->stale, MW_CALL_COUNT);
     machine_self_check(call->machine);
     return result;
 }

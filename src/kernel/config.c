@@ -2,10 +2,12 @@
  * Policies as data: the profile `linux`, and setting single fields from text. Layer 7.
  */
 #include <mapwalk/config.h>
+#include <mapwalk/tlb.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/contract.h"
 #include "base/err.h"
 #include "base/text.h"
 #include "dev/dev.h"
@@ -15,15 +17,19 @@
 
 #define CONFIG_DISK_MIN (64 * 1024u) /* volume_format's smallest file system */
 
+#define CONFIG_TLBS "simple" /* the preset that every profile begins with */
+
 #define GIB ((uint64_t)1 << 30)
 #define MIB ((uint64_t)1 << 20)
 
 /*
  * Costs: order of magnitude of a 1 GHz in-order hart with DRAM at 20 cycles a cached PTE, and of an
- * NVMe disk.
+ * NVMe disk. A second-level hit lies well above a hit and well below one step of a walk, as it is
+ * one access to a larger array, while a PTE comes through the data caches.
  */
 static const struct mw_costs config_costs = {
     .tlb_hit = 1,
+    .tlb_l2_hit = 8,
     .walk_step = 20,
     .trap = 400,
     .zero_frame = 500,
@@ -43,8 +49,7 @@ void mw_config_init(struct mw_config *config)
     config->ram_base = 0x80000000;
     config->ram_bytes = 64 * GIB;
     config->harts = 1;
-    config->tlb_sets = 64;
-    config->tlb_ways = 4;
+    contract(mw_tlbs_preset(&config->tlbs, CONFIG_TLBS) == 0);
     config->asid_bits = 16;
     config->hardware_ad = true;
     config->disk_bytes = 1 * GIB;
@@ -81,7 +86,16 @@ const char *mw_mode_name(unsigned mode)
 
 /* ---- fields by name ---- */
 
-enum field_type { FIELD_U32, FIELD_U64, FIELD_BOOL, FIELD_MODE, FIELD_PLACEMENT, FIELD_TLB };
+enum field_type {
+    FIELD_U32,
+    FIELD_U64,
+    FIELD_BOOL,
+    FIELD_MODE,
+    FIELD_PLACEMENT,
+    FIELD_TLBS,
+    FIELD_TLB,
+    FIELD_WALK_CACHE
+};
 
 struct config_field {
     const char *key;
@@ -100,7 +114,15 @@ static const struct config_field config_fields[] = {
     FIELD("ram", FIELD_U64, ram_bytes, "bytes of RAM (K, M, G, T)"),
     FIELD("ram-base", FIELD_U64, ram_base, "physical address of the first byte of RAM"),
     FIELD("harts", FIELD_U32, harts, "number of harts, 1 to 64"),
-    FIELD("tlb", FIELD_TLB, tlb_sets, "TLB geometry, SETSxWAYS; sets a power of two"),
+    FIELD("tlb", FIELD_TLBS, tlbs,
+          "all TLBs: a preset (`mapwalk help tlb'), or one geometry for everything, SETSxWAYS"),
+    FIELD("tlb.l1i", FIELD_TLB, tlbs.l1i, "first level for fetches; none: they use l1d"),
+    FIELD("tlb.l1d", FIELD_TLB, tlbs.l1d, "first level for loads and stores"),
+    FIELD("tlb.l2", FIELD_TLB, tlbs.l2, "second level; none: there is one level"),
+    FIELD("tlb.l2i", FIELD_TLB, tlbs.l2i, "second level for fetches; none: they use l2"),
+    FIELD("tlb.walk-cache", FIELD_WALK_CACHE, tlbs.walk_cache,
+          "cache of pointer PTEs; none: walks begin at the root"),
+    FIELD("tlb.prefetch", FIELD_U32, tlbs.prefetch, "pages walked ahead after a walk, 0 to 8"),
     FIELD("asid-bits", FIELD_U32, asid_bits, "ASID width, 0 to 16"),
     FIELD("hardware-ad", FIELD_BOOL, hardware_ad, "hardware sets A and D (Svadu) or traps (Svade)"),
     FIELD("svnapot", FIELD_BOOL, svnapot, "64 KiB NAPOT translations (Svnapot), or N is reserved"),
@@ -117,7 +139,11 @@ static const struct config_field config_fields[] = {
     FIELD("max-map-count", FIELD_U64, max_map_count, "VMAs of one process"),
     FIELD("max-processes", FIELD_U32, max_processes, "processes at one time"),
     FIELD("check", FIELD_BOOL, check, "run all checkers after every call and fault (slow)"),
+    FIELD("detect-stale", FIELD_BOOL, detect_stale,
+          "compare every TLB hit with a walk, to find missing fences (slow)"),
     FIELD("costs.tlb-hit", FIELD_U32, costs.tlb_hit, "ns of an access that hits the TLB"),
+    FIELD("costs.tlb-l2-hit", FIELD_U32, costs.tlb_l2_hit,
+          "ns of an access that hits the second level only"),
     FIELD("costs.walk-step", FIELD_U32, costs.walk_step, "ns of one PTE fetched by the walker"),
     FIELD("costs.trap", FIELD_U32, costs.trap, "ns of a trap or system call, there and back"),
     FIELD("costs.zero-frame", FIELD_U32, costs.zero_frame, "ns of zeroing a frame"),
@@ -128,6 +154,8 @@ static const struct config_field config_fields[] = {
     FIELD("costs.block-write", FIELD_U32, costs.block_write, "ns of one write request"),
     FIELD("costs.block-flush", FIELD_U32, costs.block_flush, "ns of one device flush"),
     FIELD("costs.block-byte-ps", FIELD_U32, costs.block_byte_ps, "picoseconds per byte moved"),
+    FIELD("migrate", FIELD_U32, migrate,
+          "after so many turns of logs a process moves to another hart; 0: never"),
 };
 
 #define CONFIG_FIELDS (sizeof(config_fields) / sizeof(config_fields[0]))
@@ -150,23 +178,19 @@ static int config_word(const char *const *words, int count, const char *word)
     return -1;
 }
 
-/* "64x4" */
-static int config_set_tlb(struct mw_config *config, const char *value)
+/*
+ * A preset's name, or one geometry: then there is that TLB and nothing else. Names and geometries
+ * cannot be mistaken for each other, as a geometry begins with a digit and a preset's name does not.
+ */
+static int config_set_tlbs(struct mw_tlbs *tlbs, const char *value)
 {
-    char sets_text[24];
-    const char *x = strchr(value, 'x');
-    uint64_t sets;
-    uint64_t ways;
+    struct mw_tlbs alone = {0};
 
-    if (x == NULL || (size_t)(x - value) >= sizeof(sets_text))
+    if (mw_tlbs_preset(tlbs, value) == 0)
+        return 0;
+    if (mw_tlb_parse(value, 0, &alone.l1d) != 0 || alone.l1d.arrays == 0)
         return -EINVAL;
-    memcpy(sets_text, value, (size_t)(x - value));
-    sets_text[x - value] = '\0';
-    if (!text_parse_u64(sets_text, &sets) || !text_parse_u64(x + 1, &ways) || sets > UINT32_MAX ||
-        ways > UINT32_MAX)
-        return -EINVAL;
-    config->tlb_sets = (uint32_t)sets;
-    config->tlb_ways = (uint32_t)ways;
+    *tlbs = alone;
     return 0;
 }
 
@@ -204,8 +228,12 @@ static int config_set_field(struct mw_config *config, const struct config_field 
     int word;
 
     switch (f->type) {
+    case FIELD_TLBS:
+        return config_set_tlbs(field, value);
     case FIELD_TLB:
-        return config_set_tlb(config, value);
+        return mw_tlb_parse(value, 0, field);
+    case FIELD_WALK_CACHE:
+        return mw_tlb_parse(value, 1, field);
     case FIELD_BOOL:
         return config_set_bool(field, value);
     case FIELD_MODE:
@@ -241,12 +269,7 @@ int mw_config_set(struct mw_config *config, const char *key, const char *value)
 
 /* ---- is it a machine that can be built? ---- */
 
-static bool power_of_two(uint64_t n)
-{
-    return n != 0 && (n & (n - 1)) == 0;
-}
-
-/* The first thing that is wrong, or NULL. */
+/* The first thing that is wrong, TLBs aside, or NULL. */
 static const char *config_fault(const struct mw_config *c)
 {
     if (c->mode <= MW_MODE_BARE || c->mode >= MW_MODE_COUNT)
@@ -258,8 +281,6 @@ static const char *config_fault(const struct mw_config *c)
         return "RAM must end at 2^56 at most and have at most 2^32 - 2 frames";
     if (c->harts < 1 || c->harts > HARTS_MAX)
         return "harts must be 1 to 64";
-    if (!power_of_two(c->tlb_sets) || c->tlb_sets > 1u << 20 || c->tlb_ways < 1 || c->tlb_ways > 64)
-        return "tlb must be SETSxWAYS with sets a power of two up to 2^20 and 1 to 64 ways";
     if (c->asid_bits > 16)
         return "asid-bits must be 0 to 16";
     if (c->disk_bytes < CONFIG_DISK_MIN || c->disk_bytes % DEV_BLOCK_BYTES != 0)
@@ -281,7 +302,7 @@ int mw_config_validate(const struct mw_config *config, char *why, size_t why_byt
     const char *fault = config_fault(config);
 
     if (fault == NULL)
-        return 0;
+        return mw_tlbs_validate(&config->tlbs, why, why_bytes);
     if (why_bytes > 0)
         snprintf(why, why_bytes, "%s", fault);
     return -EINVAL;

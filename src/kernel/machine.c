@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/stale.h"
 #include "kernel/calls.h"
 
 /* A step of the assembly, and what undoes it. */
@@ -34,22 +35,44 @@ static void machine_harts_down(struct mw_machine *m)
 static int machine_harts_up(struct mw_machine *m)
 {
     const struct mw_config *c = &m->config;
-    const struct hart_setup setup = {.tlb_sets = c->tlb_sets,
-                                     .tlb_ways = c->tlb_ways,
+    const struct hart_setup setup = {.asid_bits = c->asid_bits,
                                      .hardware_ad = c->hardware_ad,
                                      .svnapot = c->svnapot,
                                      .svpbmt = c->svpbmt,
-                                     .hit_ns = c->costs.tlb_hit,
-                                     .walk_step_ns = c->costs.walk_step};
+                                     .tlbs = c->tlbs,
+                                     .seed = c->seed,
+                                     .plain = c->detect_stale,
+                                     .costs = {.hit_ns = c->costs.tlb_hit,
+                                               .l2_hit_ns = c->costs.tlb_l2_hit,
+                                               .walk_step_ns = c->costs.walk_step}};
     int err = hart_new_all(&m->harts, c->harts, &setup, &m->alloc, &m->ram, &m->bus, &m->clock);
 
     if (err != 0)
         return err;
     for (unsigned i = 0; i < c->harts; i++)
         hart_set_privilege(&m->harts[i], true, false, false);
+    m->running = &m->harts[0];
     hart_set_init(&m->hart_set, m->harts, c->harts, c->asid_bits, &m->clock, c->costs.flush,
                   c->costs.ipi);
     return 0;
+}
+
+/* The detector that sees every hit, if it is wanted. */
+static int machine_stale_up(struct mw_machine *m)
+{
+    if (!m->config.detect_stale)
+        return 0;
+    m->stale = stale_new(&m->alloc, &m->ram, &m->bus, m->harts, m->hart_set.count);
+    if (m->stale == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < m->hart_set.count; i++)
+        m->harts[i].stale = m->stale;
+    return 0;
+}
+
+static void machine_stale_down(struct mw_machine *m)
+{
+    stale_free(m->stale);
 }
 
 /* Who owns which frame; nothing owns one yet. */
@@ -177,10 +200,15 @@ static void machine_processes_down(struct mw_machine *m)
 
 /* Bottom up. A failing step undoes itself; the ones before it are undone in reverse. */
 static const struct machine_step machine_steps[] = {
-    {machine_ram_up, machine_ram_down},       {machine_harts_up, machine_harts_down},
-    {machine_frames_up, machine_frames_down}, {machine_disk_up, machine_disk_down},
-    {machine_volume_up, machine_volume_down}, {machine_cache_up, machine_cache_down},
-    {machine_mm_up, machine_mm_down},         {machine_processes_up, machine_processes_down},
+    {machine_ram_up, machine_ram_down},
+    {machine_harts_up, machine_harts_down},
+    {machine_stale_up, machine_stale_down},
+    {machine_frames_up, machine_frames_down},
+    {machine_disk_up, machine_disk_down},
+    {machine_volume_up, machine_volume_down},
+    {machine_cache_up, machine_cache_down},
+    {machine_mm_up, machine_mm_down},
+    {machine_processes_up, machine_processes_down},
 };
 
 #define MACHINE_STEPS (sizeof(machine_steps) / sizeof(machine_steps[0]))

@@ -5,7 +5,13 @@
  * Layer 7. Knows processes, descriptors and calls; knows nothing of where calls come from
  * (scenario, log, C program).
  *
- *   I-KERNEL-1  machine.current, when set, is the process whose page tables hart 0's satp names
+ * A process runs on the hart that it was given when it began, or that mw_set_hart gave it since. Many
+ * harts run side by side, but do something one after the other: each keeps its satp and TLBs while
+ * others have their turn.
+ *
+ *   I-KERNEL-1  what a hart runs is the address space of a live process; machine.current, when set,
+ *               is the process whose turn it is, its hart runs it, and no other hart has hits whose
+ *               time is not on the clock
  *   I-KERNEL-2  an open file has one reference for each descriptor and each area that holds it
  *   I-KERNEL-3  an ended process holds nothing but its pid, parent and status until it is reaped
  *   I-KERNEL-4  the references of all frames are as many as present leaves, tables and cached
@@ -26,6 +32,7 @@ struct mw_machine {
     struct ram ram;
     struct hart *harts;
     struct hart_set hart_set;
+    struct stale *stale; /* NULL: nobody wants to know of missing fences */
     struct frame_table frames;
     struct dev *disk; /* the RAM device */
     struct dev *dev;  /* the fault decorator on it, which the volume uses */
@@ -34,7 +41,8 @@ struct mw_machine {
     struct cache cache;
     struct mm_env mm_env;
     struct process_table processes;
-    struct process *current; /* whose address space hart 0 runs */
+    struct process *current; /* whose turn it is; NULL: it is to be chosen anew */
+    struct hart *running;    /* the hart that did something last */
     struct inode_names names;
     uint64_t calls_total;
     uint64_t by_call[MW_CALL_COUNT];
@@ -44,7 +52,7 @@ struct mw_machine {
 /* The live process of a pid, or NULL. */
 struct process *machine_process(struct mw_machine *machine, int pid);
 
-/* Makes p the running process of hart 0. */
+/* It is the turn of p: its hart runs it from here on. */
 void machine_switch(struct mw_machine *machine, struct process *p);
 
 /*
@@ -67,7 +75,7 @@ static inline uint8_t *machine_access(struct mw_machine *machine, struct process
 
     if (__builtin_expect(machine->current != p, 0))
         machine_switch(machine, p);
-    host = hart_translate(&machine->harts[0], va, access, &trap);
+    host = hart_translate(p->hart, va, access, &trap);
     if (__builtin_expect(host != NULL, 1))
         return host;
     return machine_repair(machine, p, va, access, &trap, signal);

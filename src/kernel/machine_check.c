@@ -4,6 +4,7 @@
  * Processes share frames, open files and ASIDs, so that their counts can only be proven where all
  * processes are known: here.
  */
+#include "hw/stale.h"
 #include "kernel/calls.h"
 
 /* The next process that has not ended, by ascending pid from *pid on; NULL: none is left. */
@@ -22,15 +23,34 @@ static const struct process *check_next_live(const struct mw_machine *m, uint64_
     return NULL;
 }
 
-/* I-KERNEL-1 */
-static bool check_current(const struct mw_machine *m)
+static bool check_is_live(const struct mw_machine *m, const struct pt *pt)
+{
+    uint64_t pid = 0;
+    const struct process *p;
+
+    while ((p = check_next_live(m, &pid)) != NULL)
+        if (&p->mm->pt == pt)
+            return true;
+    return false;
+}
+
+/* I-KERNEL-1, I-ASID-2: nobody looks into an address space that a hart should have left. */
+static bool check_running(const struct mw_machine *m)
 {
     const struct process *p = m->current;
 
-    return p == NULL ||
-           (radix_get(&m->processes.by_pid, (uint64_t)p->pid) == p && p->mm != NULL &&
-            paddr_equal(m->harts[0].rules.root, frame_paddr(&m->frames, p->mm->pt.root)) &&
-            m->harts[0].asid == p->mm->pt.asid);
+    for (unsigned i = 0; i < m->hart_set.count; i++) {
+        const struct pt *pt = m->hart_set.active[i];
+
+        if (pt != NULL && !check_is_live(m, pt))
+            return false;
+        if (&m->harts[i] != m->running && hart_unsettled_ns(&m->harts[i]) != 0)
+            return false;
+    }
+    if (!hart_set_check(&m->hart_set))
+        return false;
+    return p == NULL || (radix_get(&m->processes.by_pid, (uint64_t)p->pid) == p && p->mm != NULL &&
+                         p->hart == m->running && m->hart_set.active[p->hart->id] == &p->mm->pt);
 }
 
 /* How often a process holds an open file: by descriptors, and by areas that map it. */
@@ -66,15 +86,17 @@ static bool check_open_files(const struct mw_machine *m, const struct process *p
     return true;
 }
 
-/* I-ASID-1 between p and the processes after it. */
+/* I-ASID-1 between p and the processes after it, and I-ASID-3 of p. */
 static bool check_asid(const struct mw_machine *m, const struct process *p)
 {
     uint64_t generation = m->hart_set.asid_generation;
     uint64_t pid = (uint64_t)p->pid + 1;
     const struct process *other;
 
-    if (p->mm->pt.asid_generation != generation || m->hart_set.asid_limit == 1)
-        return true; /* with one ASID every switch begins a generation */
+    if (!hart_set_check_space(&m->hart_set, &p->mm->pt))
+        return false;
+    if (p->mm->pt.asid_generation != generation || !hart_set_has_asids(&m->hart_set))
+        return true;
     while ((other = check_next_live(m, &pid)) != NULL)
         if (other->mm->pt.asid_generation == generation && other->mm->pt.asid == p->mm->pt.asid)
             return false;
@@ -120,7 +142,7 @@ static bool check_processes(const struct mw_machine *m)
     uint64_t pid = 0;
     const struct process *p;
 
-    if (!radix_check(&m->processes.by_pid) || !check_ended(m) || !check_current(m))
+    if (!radix_check(&m->processes.by_pid) || !check_ended(m) || !check_running(m))
         return false;
     while ((p = check_next_live(m, &pid)) != NULL)
         if (!mm_check(p->mm) || !check_open_files(m, p) || !check_asid(m, p))
@@ -134,7 +156,9 @@ bool mw_check(struct mw_machine *m)
     if (!frame_check(&m->frames, m->config.check) || !cache_check(&m->cache))
         return false;
     for (unsigned i = 0; i < m->hart_set.count; i++)
-        if (!tlb_check(&m->harts[i].tlb, &m->ram))
+        if (!hart_check(&m->harts[i]))
             return false;
+    if (m->stale != NULL && !stale_check(m->stale))
+        return false;
     return check_processes(m) && check_frame_references(m);
 }

@@ -56,6 +56,7 @@ static int process_new(struct mw_machine *m, int pid, int parent, struct process
     }
     p->pid = pid;
     p->parent = parent;
+    p->hart = &m->harts[t->created % m->hart_set.count]; /* one each, as they come */
     *out = p;
     return 0;
 }
@@ -293,6 +294,29 @@ int mw_set_implicit(struct mw_machine *m, int pid, bool on)
         return -ESRCH;
     p->mm->implicit = on;
     return 0;
+}
+
+int mw_set_hart(struct mw_machine *m, int pid, unsigned hart)
+{
+    struct process *p = machine_process(m, pid);
+
+    if (p == NULL)
+        return -ESRCH;
+    if (hart >= m->hart_set.count)
+        return -EINVAL;
+    if (p->hart == &m->harts[hart])
+        return 0;
+    p->hart = &m->harts[hart];
+    if (m->current == p)
+        m->current = NULL; /* the next access or call takes it to the other hart */
+    return 0;
+}
+
+int mw_process_hart(struct mw_machine *m, int pid)
+{
+    const struct process *p = machine_process(m, pid);
+
+    return p == NULL ? -ESRCH : p->hart->id;
 }
 
 int mw_process_next(struct mw_machine *m, int pid)

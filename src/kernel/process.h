@@ -26,8 +26,9 @@ struct fd_table {
 
 struct process {
     int pid;
-    int parent;    /* pid; 0: none */
-    struct mm *mm; /* NULL once ended */
+    int parent;        /* pid; 0: none */
+    struct mm *mm;     /* NULL once ended */
+    struct hart *hart; /* where it runs; the machine's */
     struct fd_table fds;
     int status; /* exit status once ended */
 };

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/prng.h"
+#include "hw/stale.h"
 #include "kernel/calls.h"
 
 const char *mw_version(void)
@@ -15,25 +16,82 @@ const char *mw_version(void)
     return MW_VERSION;
 }
 
+_Static_assert(sizeof(struct mw_tlb_counters) % sizeof(uint64_t) == 0 &&
+                   sizeof(struct mw_walker_counters) % sizeof(uint64_t) == 0,
+               "they are nothing but counters, and are added as such");
+
+static void stats_add_counters(void *sum, const void *part, size_t bytes)
+{
+    uint64_t *total = sum;
+    const uint64_t *one = part;
+
+    for (size_t i = 0; i < bytes / sizeof(uint64_t); i++)
+        total[i] += one[i];
+}
+
+/* One TLB of one hart. */
+static void stats_add_tlb(struct mw_stats *s, const struct hart *h, enum mw_tlb_unit unit)
+{
+    const struct mw_tlb_counters counters = hart_tlb_counters(h, unit);
+
+    stats_add_counters(&s->tlb.unit[unit], &counters, sizeof(counters));
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++)
+        s->tlb.fills += counters.fills[size];
+    s->tlb.evictions += counters.evictions;
+    s->tlb.dropped += counters.dropped;
+}
+
 /* A hart counts on its own hot path; only here are the counters of all harts added up. */
 static void stats_add_hart(struct mw_stats *s, const struct hart *h)
 {
+    const struct mw_walker_counters *walker = &h->walk_cache.counters;
+
     for (unsigned access = 0; access < MW_ACCESS_COUNT; access++) {
-        uint64_t hits = h->counters.hits[access];
-        uint64_t misses = h->counters.misses[access];
+        uint64_t hits = hart_hits(h, (enum mw_access)access);
+        uint64_t misses = h->misses[access];
 
         s->accesses.by_access[access] += hits + misses;
         s->accesses.total += hits + misses;
         s->tlb.hits += hits;
         s->tlb.misses += misses;
     }
-    s->tlb.fills += h->tlb.fills;
-    s->tlb.evictions += h->tlb.evictions;
-    s->tlb.flushes += h->tlb.flushes;
-    s->tlb.dropped += h->tlb.dropped;
-    s->walks.total += h->counters.walks;
-    s->walks.references += h->counters.walk_references;
-    s->walks.faults += h->counters.traps;
+    for (unsigned unit = 0; unit < MW_TLB_COUNT; unit++)
+        stats_add_tlb(s, h, (enum mw_tlb_unit)unit);
+    s->tlb.flushes += h->flushes;
+    stats_add_counters(&s->walker, walker, sizeof(*walker));
+    s->walks.total += walker->walks;
+    s->walks.references += walker->references;
+    s->walks.faults += h->traps;
+}
+
+static uint64_t stats_count_hits(const struct mw_tlb_counters *counters)
+{
+    uint64_t hits = 0;
+
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++)
+        hits += counters->hits[size];
+    return hits;
+}
+
+/*
+ * Every one of these costs is the same each time, so what they came to follows from how often they
+ * fell due. After stats_add_hart of all harts.
+ */
+static void stats_add_translation(struct mw_stats *s, const struct mw_machine *m)
+{
+    const struct mw_costs *costs = &m->config.costs;
+    const struct mw_tlb_counters *unit = s->tlb.unit;
+    uint64_t l2_hits = stats_count_hits(&unit[MW_TLB_L2]) + stats_count_hits(&unit[MW_TLB_L2I]);
+
+    s->translation.l1_ns = s->tlb.hits * costs->tlb_hit;
+    s->translation.l2_ns = l2_hits * costs->tlb_l2_hit;
+    s->translation.walk_ns = s->walks.references * costs->walk_step;
+    s->translation.trap_ns = s->walks.faults * costs->trap;
+    s->translation.fence_ns = s->tlb.flushes * costs->flush;
+    s->translation.ipi_ns = m->hart_set.ipis * costs->ipi;
+    s->translation.total_ns = s->translation.l1_ns + s->translation.l2_ns + s->translation.walk_ns +
+                              s->translation.trap_ns + s->translation.fence_ns +
+                              s->translation.ipi_ns;
 }
 
 static void stats_add_frames(struct mw_stats *s, const struct frame_table *t)
@@ -74,6 +132,9 @@ void mw_stats(struct mw_machine *m, struct mw_stats *s)
         stats_add_hart(s, &m->harts[i]);
         s->time_ns += hart_unsettled_ns(&m->harts[i]); /* looking does not move the clock */
     }
+    stats_add_translation(s, m);
+    if (m->stale != NULL)
+        stale_read_counters(m->stale, &s->stale);
     stats_add_frames(s, &m->frames);
     stats_add_files(s, m);
     s->faults.total = m->mm_env.stats.faults;
@@ -188,14 +249,35 @@ uint64_t mw_state_hash(struct mw_machine *m)
     return hash;
 }
 
+int mw_read_stale_finding(struct mw_machine *m, uint64_t i, struct mw_stale_finding *out)
+{
+    const struct mw_stale_finding *f = m->stale == NULL ? NULL : stale_finding(m->stale, i);
+
+    if (f == NULL)
+        return -ENOENT;
+    *out = *f;
+    return 0;
+}
+
+/* Somebody began to listen, or stopped: hits may have to be told from here on. */
+static void machine_listeners_changed(struct mw_machine *m)
+{
+    for (unsigned i = 0; i < m->hart_set.count; i++)
+        hart_listeners_changed(&m->harts[i]);
+}
+
 int mw_subscribe(struct mw_machine *m, mw_event_mask mask, mw_event_handler *handler, void *context)
 {
-    return event_subscribe(&m->bus, mask, handler, context);
+    int err = event_subscribe(&m->bus, mask, handler, context);
+
+    machine_listeners_changed(m);
+    return err;
 }
 
 void mw_unsubscribe(struct mw_machine *m, mw_event_handler *handler, void *context)
 {
     event_unsubscribe(&m->bus, handler, context);
+    machine_listeners_changed(m);
 }
 
 /*

@@ -6,9 +6,13 @@
  * process another log forks begins at that fork; one that waits for a child goes on when the
  * child's log has ended. When nobody can run, somebody waits for what will not come: logs that have
  * not begun begin, then waits end.
+ *
+ * Processes stay on the harts that the machine gave them, unless the configuration lets them migrate:
+ * then every so many turns one of them, in order of pids, moves to a hart that the seed chooses.
  */
 #include <string.h>
 
+#include "base/prng.h"
 #include "kernel/machine.h"
 #include "load/format.h"
 #include "load/maps.h"
@@ -28,6 +32,9 @@ struct run {
     unsigned count;
     uint64_t quantum;
     const struct source_kind *kind;
+    uint64_t turns;    /* taken so far */
+    int last_migrated; /* pid in the machine */
+    struct prng prng;  /* of migration */
 };
 
 /* ---- which log can run? ---- */
@@ -123,6 +130,27 @@ static uint64_t run_bytes_done(const struct run *run)
     return bytes;
 }
 
+/* After a turn: the next process in order of pids moves on, when it is time, to any other hart. */
+static void run_migrate(struct run *run)
+{
+    const struct mw_config *config = mw_machine_config(run->machine);
+    unsigned hart;
+    int pid;
+
+    run->turns++;
+    if (config->migrate == 0 || config->harts == 1 || run->turns % config->migrate != 0)
+        return;
+    pid = mw_process_next(run->machine, run->last_migrated);
+    if (pid == 0)
+        pid = mw_process_next(run->machine, 0);
+    if (pid == 0)
+        return;
+    run->last_migrated = pid;
+    hart = (unsigned)(1 + prng_below(&run->prng, config->harts - 1));
+    hart = ((unsigned)mw_process_hart(run->machine, pid) + hart) % config->harts;
+    contract(mw_set_hart(run->machine, pid, hart) == 0);
+}
+
 /* One round after the other until a round in which nobody could run. */
 static int run_turns(struct run *run)
 {
@@ -140,6 +168,7 @@ static int run_turns(struct run *run)
             if (err < 0)
                 return err;
             ran = true;
+            run_migrate(run);
             report_progress(&run->report, run_bytes_done(run));
         }
     } while (ran || run_unblock(run));
@@ -282,6 +311,7 @@ int mw_run(struct mw_machine *machine, const char *const *files, unsigned count,
     if (run.sources == NULL)
         return -ENOMEM;
     maps_init(&run.maps, run.alloc);
+    prng_seed(&run.prng, mw_machine_config(machine)->seed);
     err = run_files(&run, files, count);
     for (unsigned i = 0; i < run.count; i++)
         reader_close(&run.sources[i].reader);

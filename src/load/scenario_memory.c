@@ -210,6 +210,21 @@ static bool do_present(struct scenario *s, const struct call *call, struct outco
     return finish(out, err < 0 ? err : (int64_t)(pte & 1));
 }
 
+/* Where the process runs from its next line on; a hart that is not there is the machine's to refuse. */
+static bool do_set_hart(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    uint64_t hart = call_number(call, 0);
+
+    return finish(out,
+                  mw_set_hart(s->machine, s->pid, hart > UINT32_MAX ? UINT32_MAX : (unsigned)hart));
+}
+
+static bool do_hart(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    (void)call;
+    return finish(out, mw_process_hart(s->machine, s->pid));
+}
+
 static const struct scenario_entry entries[] = {
     {"load", "nn", true, true, false, do_load},
     {"store", "nnx", false, true, false, do_store},
@@ -222,6 +237,8 @@ static const struct scenario_entry entries[] = {
     {"vma_prot", "n", false, false, true, do_vma_prot},
     {"vma_count", "", false, false, true, do_vma_count},
     {"present", "n", false, false, true, do_present},
+    {"set_hart", "n", false, false, true, do_set_hart},
+    {"hart", "", false, false, true, do_hart},
 };
 
 const struct scenario_entry *scenario_find_memory(const char *name)

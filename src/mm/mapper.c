@@ -33,7 +33,7 @@ static bool mapper_clean_page(struct file_map *map, uint64_t index)
 
         if (!(v->flags & VMA_SHARED) || !mapper_range(v, index, index + 1, &r))
             continue;
-        tlb_batch_begin(&batch, &v->mm->pt);
+        tlb_batch_begin(&batch, &v->mm->pt, MW_FENCE_CLEAN);
         dirty |= pt_clean(&v->mm->pt, r.start, &batch);
         tlb_batch_finish(&batch);
     }
@@ -49,7 +49,7 @@ static void mapper_unmap_pages(struct file_map *map, uint64_t first, uint64_t en
 
         if (!mapper_range(v, first, end, &r))
             continue;
-        tlb_batch_begin(&batch, &v->mm->pt);
+        tlb_batch_begin(&batch, &v->mm->pt, MW_FENCE_TRUNCATE);
         pt_unmap_range(&v->mm->pt, r, &batch, NULL, NULL);
         tlb_batch_finish(&batch);
     }

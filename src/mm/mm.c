@@ -85,7 +85,7 @@ static int mm_fork_pages(struct mm *child, struct mm *parent, struct range r,
     while (err == -ENOMEM && cache_shrink(child->env->cache, MM_SHRINK_FRAMES) > 0) {
         struct tlb_batch undo;
 
-        tlb_batch_begin(&undo, &child->pt);
+        tlb_batch_begin(&undo, &child->pt, MW_FENCE_UNMAP);
         pt_unmap_range(&child->pt, r, &undo, NULL, NULL);
         tlb_batch_finish(&undo);
         err = pt_copy_range(&child->pt, &parent->pt, r, true, batch);
@@ -123,7 +123,7 @@ int mm_fork(struct mm *parent, struct mm **out)
     child->brk_end = parent->brk_end;
     child->mmap_base = parent->mmap_base;
     child->implicit = parent->implicit;
-    tlb_batch_begin(&batch, &parent->pt);
+    tlb_batch_begin(&batch, &parent->pt, MW_FENCE_FORK);
     for (bool more = imap_find(&parent->vmas.index, 0, &entry); more && err == 0;
          more = imap_next(&parent->vmas.index, &entry))
         err = mm_fork_area(child, parent, entry.value, &batch);
@@ -162,7 +162,7 @@ int mm_install(struct mm *mm, vaddr_t va, pte_t pte)
     struct tlb_batch batch;
     int err;
 
-    tlb_batch_begin(&batch, &mm->pt);
+    tlb_batch_begin(&batch, &mm->pt, MW_FENCE_REPLACE);
     err = pt_install(&mm->pt, va, pte, &batch);
     if (err == -ENOMEM && cache_shrink(mm->env->cache, MM_SHRINK_FRAMES) > 0)
         err = pt_install(&mm->pt, va, pte, &batch);

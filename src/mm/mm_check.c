@@ -65,7 +65,7 @@ bool mm_check(const struct mm *mm)
     if (!scan.ok || scan.present != mm->pt.leaves)
         return false;
     for (unsigned i = 0; i < mm->env->harts->count; i++) {
-        const struct hart *hart = &mm->env->harts->harts[i];
+        struct hart *hart = &mm->env->harts->harts[i];
 
         if (mm->pt.asid_generation != mm->env->harts->asid_generation || !(mm->pt.ran_on >> i & 1))
             continue;

@@ -49,7 +49,7 @@ void mm_unmap_range(struct mm *mm, struct range r)
         return;
     if (v->start < r.start)
         v = vma_set_split(&mm->vmas, v, r.start);
-    tlb_batch_begin(&batch, &mm->pt);
+    tlb_batch_begin(&batch, &mm->pt, MW_FENCE_UNMAP);
     while (v != NULL && v->start < r.end) {
         struct vma *next;
 
@@ -316,7 +316,7 @@ int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot)
     err = mm_protect_start(mm, &r, grows);
     if (err != 0)
         return err;
-    tlb_batch_begin(&batch, &mm->pt);
+    tlb_batch_begin(&batch, &mm->pt, MW_FENCE_PROTECT);
     err = mm_protect_range(mm, r, (uint32_t)prot & MM_PROT_BITS, &batch);
     tlb_batch_finish(&batch);
     return err;

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "hw/stale.h"
 #include "pt/pt_table.h"
 #include "pt/tlb_batch.h"
 
@@ -31,6 +32,7 @@ int pt_init(struct pt *pt, struct frame_table *frames, struct hart_set *harts, e
 void pt_destroy(struct pt *pt)
 {
     contract_on(pt->frames->bus, pt->leaves == 0 && pt->tables == 1);
+    hart_set_leave(pt->harts, pt);
     pt->root->zero = true;
     event_emit(pt->frames->bus, MW_EVENT_TABLE_FREE, frame_paddr(pt->frames, pt->root).raw,
                pt_top_level(pt));
@@ -40,13 +42,8 @@ void pt_destroy(struct pt *pt)
 
 void pt_activate(struct pt *pt, struct hart *hart)
 {
-    uint64_t generation = pt->asid_generation;
-
-    hart_set_assign_asid(pt->harts, &pt->asid, &pt->asid_generation);
-    if (pt->asid_generation != generation)
-        pt->ran_on = 0; /* no hart has cached anything under the new ASID */
-    pt->ran_on |= (uint64_t)1 << hart->id;
-    hart_set_satp(hart, pt->mode, frame_paddr(pt->frames, pt->root), pt->asid);
+    if (pt->harts->active[hart->id] != pt)
+        hart_set_enter(pt->harts, hart->id, pt);
 }
 
 pte_t pt_lookup(const struct pt *pt, vaddr_t va, paddr_t *address)
@@ -69,16 +66,18 @@ static struct frame *pt_frame(const struct pt *pt, pte_t pte)
     return frame_of(pt->frames, pte_paddr(pte));
 }
 
-/* Tells listeners of a changed leaf, and the batch when a TLB must hear of it. */
+/* Tells listeners and the detector of a changed leaf, and the batch when a TLB must hear of it. */
 static void pt_note_change(struct pt *pt, vaddr_t va, const pte_t *entry, pte_t old,
                            struct tlb_batch *batch)
 {
+    paddr_t at = ram_paddr(pt->frames->ram, entry);
+
     if (pte_equal(*entry, old))
         return;
     if (pte_downgrades(old, *entry))
         tlb_batch_add_page(batch, va);
-    event_emit(pt->frames->bus, MW_EVENT_PTE_SET, va, ram_paddr(pt->frames->ram, entry).raw,
-               old.raw, entry->raw, 0);
+    stale_note_pte(pt->harts->harts[0].stale, at, old, *entry, batch->site);
+    event_emit(pt->frames->bus, MW_EVENT_PTE_SET, va, at.raw, old.raw, entry->raw, 0);
 }
 
 int pt_install(struct pt *pt, vaddr_t va, pte_t pte, struct tlb_batch *batch)

@@ -29,7 +29,8 @@ struct pt {
     enum mw_mode mode;
     uint64_t leaves; /* present leaves */
     uint64_t tables; /* table frames, the root too */
-    uint64_t ran_on; /* bit per hart that may cache translations of this address space */
+    uint64_t ran_on; /* bit per hart that may cache translations of this address space; means
+                        something while asid_generation is the current one */
     uint64_t asid_generation;
     uint16_t asid;
 };
@@ -39,14 +40,15 @@ MUST_CHECK int pt_init(struct pt *pt, struct frame_table *frames, struct hart_se
                        enum mw_mode mode);
 
 /*
- * Frees the root. Pre: no leaves (pt_unmap_range of everything came before, and its batch was
- * flushed).
+ * Frees the root, and no hart runs this any more. Pre: no leaves (pt_unmap_range of everything came
+ * before, and its batch was flushed).
  */
 void pt_destroy(struct pt *pt);
 
 /*
  * Makes this the address space of a hart: assigns an ASID when it has none of this generation,
- * writes satp.
+ * writes satp, flushes if ASIDs do not tell this one from others. Nothing happens when the hart runs
+ * it already.
  */
 void pt_activate(struct pt *pt, struct hart *hart);
 

@@ -4,6 +4,7 @@
  */
 #include "pt/pt_table.h"
 
+#include "hw/stale.h"
 #include "pt/tlb_batch.h"
 
 /*
@@ -64,7 +65,12 @@ static struct frame *pt_hook_table(struct pt *pt, struct frame *parent, unsigned
 static void pt_unhook_table(struct pt *pt, struct frame *parent, unsigned index,
                             struct frame *table, unsigned level)
 {
-    pt_entries(pt, parent)[index] = pte_none();
+    pte_t *entry = &pt_entries(pt, parent)[index];
+    pte_t old = *entry;
+
+    *entry = pte_none();
+    stale_note_pte(pt->harts->harts[0].stale, ram_paddr(pt->frames->ram, entry), old, *entry,
+                   MW_FENCE_TABLE);
     parent->live--;
     pt->tables--;
     table->zero = true;
@@ -109,6 +115,6 @@ void pt_prune(struct pt *pt, vaddr_t va, struct pt_path *path, struct tlb_batch 
     for (unsigned level = 0; level < pt_top_level(pt) && path->table[level]->live == 0; level++) {
         pt_unhook_table(pt, path->table[level + 1], level_index(va, level + 1), path->table[level],
                         level);
-        tlb_batch_add_frame(batch, path->table[level]);
+        tlb_batch_add_table(batch, path->table[level]);
     }
 }

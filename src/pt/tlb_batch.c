@@ -2,15 +2,18 @@
  * The one place that sends TLB shootdowns. Layer 5.
  *
  * Rule: unhook the entry, invalidate it on every hart that may have cached it, free what it named -
- * in this order.
+ * in this order. The cost is a fence for each page on each of these harts, and an interrupt for each
+ * hart but the one that asks.
  */
 #include "pt/tlb_batch.h"
 
-void tlb_batch_begin(struct tlb_batch *batch, struct pt *pt)
+void tlb_batch_begin(struct tlb_batch *batch, struct pt *pt, enum mw_fence site)
 {
     batch->pt = pt;
+    batch->site = site;
     batch->pages = 0;
     batch->frames = 0;
+    batch->unhooked = false;
 }
 
 void tlb_batch_add_page(struct tlb_batch *batch, vaddr_t va)
@@ -27,53 +30,72 @@ void tlb_batch_add_frame(struct tlb_batch *batch, struct frame *f)
     batch->doomed[batch->frames++] = f;
 }
 
-/* Fences one hart: page by page while that is the smaller harm, else the whole address space. */
-static void tlb_batch_fence(const struct tlb_batch *batch, struct hart *hart)
+/* The frame comes first: making room for it may flush, and must not take the mark along. */
+void tlb_batch_add_table(struct tlb_batch *batch, struct frame *table)
 {
-    const struct hart_set *set = batch->pt->harts;
-    uint16_t asid = batch->pt->asid;
-
-    if (batch->pages > TLB_BATCH_PAGES) {
-        hart_sfence(hart, false, 0, true, asid);
-        clock_advance(set->clock, set->flush_ns);
-        return;
-    }
-    for (uint32_t i = 0; i < batch->pages; i++)
-        hart_sfence(hart, true, batch->page[i], true, asid);
-    clock_advance(set->clock, (uint64_t)set->flush_ns * batch->pages);
+    tlb_batch_add_frame(batch, table);
+    batch->unhooked = true;
 }
 
 /*
- * Tells every hart that ran this address space; all but the first, which asks, cost an interrupt. /
+ * Fences one hart. One that has flushed all of an address space which it is not running cannot
+ * cache any of it before it runs it again, and pt_activate will say so then.
+ */
+static void tlb_batch_fence(const struct tlb_batch *batch, unsigned hart)
+{
+    struct pt *pt = batch->pt;
+    struct hart_set *set = pt->harts;
+    bool tables = batch->unhooked && !hart_set_leaves_out(set, MW_FENCE_TABLE, hart);
+
+    /* The whole address space goes for pointers' sake, or as the smaller harm. */
+    if (!tables && batch->pages <= TLB_BATCH_PAGES) {
+        for (uint32_t i = 0; i < batch->pages; i++)
+            hart_set_fence(set, batch->site, hart, true, batch->page[i], true, pt->asid);
+        return;
+    }
+    hart_set_fence(set, tables ? MW_FENCE_TABLE : batch->site, hart, false, 0, true, pt->asid);
+    if (set->active[hart] != pt)
+        pt->ran_on &= ~((uint64_t)1 << hart);
+}
+
+/*
+ * Interrupts are for the harts that are not the running one, which asks. It waits for each of them, so
+ * that all of it passes on the one clock.
  */
 static void tlb_batch_shoot_down(struct tlb_batch *batch)
 {
     struct pt *pt = batch->pt;
     struct hart_set *set = pt->harts;
+    uint64_t ran_on = pt->ran_on;
+    unsigned asking = pt->frames->bus->hart;
     uint64_t told = 0;
 
-    /* After a rollover, or if it never ran, nothing of it is cached anywhere. */
+    /* After a rollover, or if it never ran, nothing can be reached under its ASID. */
     if (pt->asid_generation != set->asid_generation)
         return;
     for (unsigned i = 0; i < set->count; i++) {
-        if (!(pt->ran_on >> i & 1))
+        if (!(ran_on >> i & 1))
             continue;
-        tlb_batch_fence(batch, &set->harts[i]);
+        if (i != asking) {
+            set->ipis++;
+            clock_advance(set->clock, set->ipi_ns);
+        }
+        tlb_batch_fence(batch, i);
         told++;
     }
-    if (told > 1) {
-        set->ipis += told - 1;
-        clock_advance(set->clock, (told - 1) * set->ipi_ns);
-    }
-    set->shootdowns += told > 0;
-    event_emit(pt->frames->bus, MW_EVENT_SHOOTDOWN, pt->asid, batch->pages, told);
+    if (told == 0)
+        return;
+    set->shootdowns++;
+    event_emit(pt->frames->bus, MW_EVENT_SHOOTDOWN, pt->asid, batch->pages, told,
+               batch->unhooked ? MW_FENCE_TABLE : batch->site);
 }
 
 void tlb_batch_flush(struct tlb_batch *batch)
 {
-    if (batch->pages > 0)
+    if (batch->pages > 0 || batch->unhooked)
         tlb_batch_shoot_down(batch);
     batch->pages = 0;
+    batch->unhooked = false;
     for (uint32_t i = 0; i < batch->frames; i++)
         frame_put(batch->pt->frames, batch->doomed[i]);
     batch->frames = 0;

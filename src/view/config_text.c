@@ -7,6 +7,7 @@
 #include "view/config_text.h"
 
 #include <inttypes.h>
+#include <mapwalk/tlb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ struct config_text_field {
     enum config_text_type type;
 };
 
-/* Where the fields are that one number says all about; mode, tlb and placement have words. */
+/* Where the fields are that one number says all about; mode, placement and TLBs have words. */
 static const struct config_text_field config_text_fields[] = {
 #define FIELD(key, member, type)                                    \
     {                                                               \
@@ -33,6 +34,7 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("ram", ram_bytes, SIZE),
     FIELD("ram-base", ram_base, ADDRESS),
     FIELD("harts", harts, U32),
+    FIELD("tlb.prefetch", tlbs.prefetch, U32),
     FIELD("asid-bits", asid_bits, U32),
     FIELD("hardware-ad", hardware_ad, BOOL),
     FIELD("svnapot", svnapot, BOOL),
@@ -46,7 +48,9 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("max-map-count", max_map_count, U64),
     FIELD("max-processes", max_processes, U32),
     FIELD("check", check, BOOL),
+    FIELD("detect-stale", detect_stale, BOOL),
     FIELD("costs.tlb-hit", costs.tlb_hit, U32),
+    FIELD("costs.tlb-l2-hit", costs.tlb_l2_hit, U32),
     FIELD("costs.walk-step", costs.walk_step, U32),
     FIELD("costs.trap", costs.trap, U32),
     FIELD("costs.zero-frame", costs.zero_frame, U32),
@@ -57,6 +61,7 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("costs.block-write", costs.block_write, U32),
     FIELD("costs.block-flush", costs.block_flush, U32),
     FIELD("costs.block-byte-ps", costs.block_byte_ps, U32),
+    FIELD("migrate", migrate, U32),
 #undef FIELD
 };
 
@@ -104,14 +109,36 @@ static void config_text_number(const void *field, enum config_text_type type, ch
         snprintf(out, bytes, "%" PRIu64, wide);
 }
 
-/* The keys that are words or pairs. */
-static bool config_text_word(const struct mw_config *config, const char *mode_name, const char *key,
-                             char *out, size_t bytes)
+/* The TLB, or the walk cache, that the key names; NULL: none. */
+static const struct mw_tlb *config_text_tlb(const struct mw_tlbs *tlbs, const char *key)
 {
-    if (strcmp(key, "mode") == 0)
-        snprintf(out, bytes, "%s", mode_name);
+    const struct {
+        const char *key;
+        const struct mw_tlb *tlb;
+    } parts[] = {{"tlb.l1i", &tlbs->l1i},
+                 {"tlb.l1d", &tlbs->l1d},
+                 {"tlb.l2", &tlbs->l2},
+                 {"tlb.l2i", &tlbs->l2i},
+                 {"tlb.walk-cache", &tlbs->walk_cache}};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (strcmp(parts[i].key, key) == 0)
+            return parts[i].tlb;
+    return NULL;
+}
+
+/* The keys that are words. */
+static bool config_text_word(const struct mw_config *config, const struct config_text_words *words,
+                             const char *key, char *out, size_t bytes)
+{
+    const struct mw_tlb *tlb = config_text_tlb(&config->tlbs, key);
+
+    if (tlb != NULL)
+        words->tlb_format(tlb, out, bytes);
+    else if (strcmp(key, "mode") == 0)
+        snprintf(out, bytes, "%s", words->mode);
     else if (strcmp(key, "tlb") == 0)
-        snprintf(out, bytes, "%" PRIu32 "x%" PRIu32, config->tlb_sets, config->tlb_ways);
+        snprintf(out, bytes, "%s", words->tlbs == NULL ? "custom" : words->tlbs);
     else if (strcmp(key, "placement") == 0)
         snprintf(out, bytes, "%s",
                  config->placement == MW_PLACE_FIRST_FIT ? "first-fit" : "top-down");
@@ -120,10 +147,10 @@ static bool config_text_word(const struct mw_config *config, const char *mode_na
     return true;
 }
 
-bool config_text_format(const struct mw_config *config, const char *mode_name, const char *key,
-                        char *out, size_t bytes)
+bool config_text_format(const struct mw_config *config, const struct config_text_words *words,
+                        const char *key, char *out, size_t bytes)
 {
-    if (config_text_word(config, mode_name, key, out, bytes))
+    if (config_text_word(config, words, key, out, bytes))
         return true;
     for (size_t i = 0; i < CONFIG_TEXT_FIELDS; i++) {
         const struct config_text_field *f = &config_text_fields[i];

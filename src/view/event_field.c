@@ -6,6 +6,7 @@
  */
 #include "view/event_field.h"
 
+#include <mapwalk/tlb.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,7 +24,9 @@ static enum event_field_type event_field_type_of(const char *name, size_t count)
         [EVENT_FIELD_REASON] = "reason", [EVENT_FIELD_SIGNAL] = "signal",
         [EVENT_FIELD_PROT] = "prot",     [EVENT_FIELD_OWNER] = "owner",
         [EVENT_FIELD_PTE] = "pte",       [EVENT_FIELD_ERRNO] = "errno",
-        [EVENT_FIELD_CALL] = "call"};
+        [EVENT_FIELD_CALL] = "call",     [EVENT_FIELD_TLB] = "tlb",
+        [EVENT_FIELD_SIZE] = "size",     [EVENT_FIELD_STALE] = "stale",
+        [EVENT_FIELD_LOSS] = "loss",     [EVENT_FIELD_FENCE] = "fence"};
     unsigned type = 0;
 
     while (type < EVENT_FIELD_TYPES &&
@@ -120,6 +123,16 @@ const char *event_field_word(enum event_field_type type, uint64_t value)
         return mw_owner_name(number);
     case EVENT_FIELD_CALL:
         return mw_call_name(number);
+    case EVENT_FIELD_TLB:
+        return mw_tlb_name(number);
+    case EVENT_FIELD_SIZE:
+        return mw_page_size_name(number);
+    case EVENT_FIELD_STALE:
+        return mw_stale_name(number);
+    case EVENT_FIELD_LOSS:
+        return mw_loss_name(number);
+    case EVENT_FIELD_FENCE:
+        return mw_fence_name(number);
     default:
         return NULL;
     }

@@ -29,6 +29,11 @@ enum event_field_type {
     EVENT_FIELD_PTE,
     EVENT_FIELD_ERRNO,
     EVENT_FIELD_CALL,
+    EVENT_FIELD_TLB,
+    EVENT_FIELD_SIZE,
+    EVENT_FIELD_STALE,
+    EVENT_FIELD_LOSS,
+    EVENT_FIELD_FENCE,
     EVENT_FIELD_TYPES
 };
 
@@ -55,8 +60,8 @@ const char *event_field_signal_code(uint64_t signal, int64_t code);
 const char *event_field_errno(uint64_t value);
 
 /*
- * The word for a value of a type that has words (access, cause, walk, reason, signal, owner, call);
- * else NULL.
+ * The word for a value of a type that has words (access, cause, walk, reason, signal, owner, call,
+ * tlb, size, stale, loss, fence); else NULL.
  */
 const char *event_field_word(enum event_field_type type, uint64_t value);
 

@@ -4,7 +4,7 @@
  */
 #include "view/explain.h"
 
-#include <stdbool.h>
+#include <mapwalk/tlb.h>
 
 #include "view/explain_say.h"
 
@@ -19,37 +19,61 @@ void explain_init(struct explain *e, FILE *out, struct names names)
  */
 static bool explain_translates(unsigned kind)
 {
-    return kind == MW_EVENT_TLB_MISS || kind == MW_EVENT_WALK_STEP || kind == MW_EVENT_WALK_END ||
-           kind == MW_EVENT_PTE_AD || kind == MW_EVENT_TLB_EVICT || kind == MW_EVENT_TLB_FILL;
+    return kind == MW_EVENT_TLB_MISS || kind == MW_EVENT_TLB_L2_HIT || kind == MW_EVENT_WALK_SKIP ||
+           kind == MW_EVENT_WALK_STEP || kind == MW_EVENT_WALK_END || kind == MW_EVENT_PTE_AD ||
+           kind == MW_EVENT_TLB_EVICT || kind == MW_EVENT_TLB_FILL || kind == MW_EVENT_TLB_PREFETCH;
+}
+
+static bool explain_is_stale(unsigned kind)
+{
+    return kind == MW_EVENT_STALE_USE || kind == MW_EVENT_STALE_CHANGE ||
+           kind == MW_EVENT_STALE_FENCE;
+}
+
+static void explain_forget(struct explain *e)
+{
+    e->pending_count = 0;
+    e->evictions = 0;
+    e->prefetching = false;
+}
+
+/*
+ * The translation under way, if there is one, succeeded: its entry is in the first level, the next
+ * one begins, or its operation is over. With it ends the retry of a repaired access.
+ */
+static void explain_complete(struct explain *e)
+{
+    if (e->state == EXPLAIN_RETRYING && e->pending_count > 0) {
+        explain_say_translation(e, "retry: ");
+        explain_say_done(e);
+        e->state = EXPLAIN_LOOKING;
+    }
+    explain_forget(e);
 }
 
 /* A new operation began (or the run ended): nothing more will come of the fault under way. */
 static void explain_close(struct explain *e)
 {
+    explain_complete(e);
     if (e->state == EXPLAIN_RETRYING)
         explain_say_retry_hit(e);
     e->state = EXPLAIN_LOOKING;
-    e->pending_count = 0;
 }
 
-/*
- * Keeps an event of the translation under way; a fill completes it, and with it the retry of a
- * repaired access.
- */
+/* Keeps an event of the translation under way. */
 static void explain_translate(struct explain *e, const struct mw_event *event)
 {
     if (event->kind == MW_EVENT_TLB_MISS)
-        e->pending_count = 0;
-    if (e->pending_count < EXPLAIN_PENDING)
-        e->pending[e->pending_count++] = *event;
-    if (event->kind != MW_EVENT_TLB_FILL)
+        explain_complete(e);
+    e->prefetching = e->prefetching || event->kind == MW_EVENT_TLB_PREFETCH;
+    if (e->prefetching || e->pending_count == EXPLAIN_PENDING)
         return;
-    if (e->state == EXPLAIN_RETRYING) {
-        explain_say_translation(e, "retry: ");
-        explain_say_done(e);
-        e->state = EXPLAIN_LOOKING;
-    }
-    e->pending_count = 0;
+    if (event->kind == MW_EVENT_TLB_EVICT && ++e->evictions > EXPLAIN_EVICTIONS)
+        return;
+    e->pending[e->pending_count++] = *event;
+    if (event->kind == MW_EVENT_TLB_FILL &&
+        (event->arg[6] == MW_TLB_L1D || event->arg[6] == MW_TLB_L1I))
+        explain_complete(e);
 }
 
 /* A trap: from here on there is a story. What led to it waits in `pending`. */
@@ -64,7 +88,7 @@ static void explain_trap(struct explain *e, const struct mw_event *event)
     explain_say_access(e, event);
     explain_say_translation(e, "");
     explain_say_trap(e, event);
-    e->pending_count = 0;
+    explain_forget(e);
 }
 
 /* With a signal the access is over; without one the hart tries it again, in the same operation. */
@@ -95,7 +119,9 @@ void explain_handle(void *explain, const struct mw_event *event)
         explain_close(e);
         e->op = event->op;
     }
-    if (event->kind == MW_EVENT_TRAP)
+    if (explain_is_stale(event->kind))
+        explain_say_stale(e, event);
+    else if (event->kind == MW_EVENT_TRAP)
         explain_trap(e, event);
     else if (event->kind == MW_EVENT_FAULT_END && e->state == EXPLAIN_HANDLING)
         explain_fault_end(e, event);

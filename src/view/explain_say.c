@@ -8,6 +8,7 @@
 #include "view/explain_say.h"
 
 #include <inttypes.h>
+#include <mapwalk/tlb.h>
 #include <stdarg.h>
 
 #include "base/addr.h"
@@ -130,8 +131,20 @@ static void explain_say_fill(struct explain *e, const char *tag, const struct mw
     char pte[EXPLAIN_PTE_BYTES];
 
     mw_pte_format(fill->arg[1], pte, sizeof(pte));
-    explain_line(e, "%sTLB: filled, set %" PRIu64 ", way %" PRIu64 ", ASID %" PRIu64 ": %s", tag,
-                 fill->arg[3], fill->arg[4], fill->arg[5], pte);
+    explain_line(
+        e, "%sTLB: %s filled, %s page, set %" PRIu64 ", way %" PRIu64 ", ASID %" PRIu64 ": %s", tag,
+        mw_tlb_name((unsigned)fill->arg[6]), mw_page_size_name((unsigned)fill->arg[7]),
+        fill->arg[3], fill->arg[4], fill->arg[5], pte);
+}
+
+/* The walk began in the middle: the levels above are not read, and their PTEs not told. */
+static void explain_say_skip(struct explain *e, const char *tag, const struct mw_event *skip)
+{
+    char pte[EXPLAIN_PTE_BYTES];
+
+    mw_pte_format(skip->arg[2], pte, sizeof(pte));
+    explain_line(e, "%swalk: begins below level %" PRIu64 ", whose PTE is in the walk cache: %s",
+                 tag, skip->arg[1], pte);
 }
 
 /* One event of a translation. A retry's events are the same, behind a tag. */
@@ -144,6 +157,14 @@ static void explain_say_translating(struct explain *e, const char *tag, unsigned
         explain_line(e, "%sTLB: miss for 0x%" PRIx64 ", ASID %" PRIu64, tag, event->arg[0],
                      event->arg[2]);
         break;
+    case MW_EVENT_TLB_L2_HIT:
+        explain_line(e, "%sTLB: hit in %s, the second level, %s page: no walk", tag,
+                     mw_tlb_name((unsigned)event->arg[2]),
+                     mw_page_size_name((unsigned)event->arg[3]));
+        break;
+    case MW_EVENT_WALK_SKIP:
+        explain_say_skip(e, tag, event);
+        break;
     case MW_EVENT_WALK_STEP:
         explain_say_step(e, tag, i);
         break;
@@ -155,8 +176,8 @@ static void explain_say_translating(struct explain *e, const char *tag, unsigned
         break;
     case MW_EVENT_TLB_EVICT:
         /* To make room, or because the entry forbids what its PTE may allow by now. */
-        explain_line(e, "%sTLB: the entry for 0x%" PRIx64 ", ASID %" PRIu64 ", is evicted", tag,
-                     event->arg[0], event->arg[1]);
+        explain_line(e, "%sTLB: %s's entry for 0x%" PRIx64 ", ASID %" PRIu64 ", is evicted", tag,
+                     mw_tlb_name((unsigned)event->arg[4]), event->arg[0], event->arg[1]);
         break;
     default:
         explain_say_fill(e, tag, event);
@@ -281,8 +302,9 @@ static bool explain_say_memory(struct explain *e, const struct mw_event *event)
         explain_say_fence(e, event);
         return true;
     case MW_EVENT_SHOOTDOWN:
-        explain_line(e, "shootdown: ASID %" PRIu64 ", %" PRIu64 " page(s), %" PRIu64 " hart(s)",
-                     event->arg[0], event->arg[1], event->arg[2]);
+        explain_line(e, "shootdown: ASID %" PRIu64 ", %" PRIu64 " page(s), %" PRIu64 " hart(s): %s",
+                     event->arg[0], event->arg[1], event->arg[2],
+                     mw_fence_text((unsigned)event->arg[3]));
         return true;
     default:
         return false;

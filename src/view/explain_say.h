@@ -35,4 +35,7 @@ void explain_say_done(struct explain *e);
 void explain_say_retry_hit(struct explain *e);
 void explain_say_retry_traps(struct explain *e);
 
+/* A stale_* event: lines of its own kind, as what it tells need not be part of any fault. */
+void explain_say_stale(struct explain *e, const struct mw_event *event);
+
 #endif

@@ -10,13 +10,14 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/addr.h"
-#include "view/config_text.h"
 #include "view/event_field.h"
 
 #define SUMMARY_LABEL "%-26s"
 #define SUMMARY_COUNT "%16" PRIu64
+#define SUMMARY_TIME  "%16.2f"
 
 /* The plain line. */
 static void summary_count(FILE *out, const char *label, uint64_t count)
@@ -45,6 +46,18 @@ static double summary_ratio(uint64_t part, uint64_t whole)
     return whole == 0 ? 0.0 : (double)part / (double)whole;
 }
 
+/* ", l2 1024x4" for each TLB and the walk cache, as far as there are any. */
+static void summary_tlbs(FILE *out, const struct summary *s)
+{
+    static const char *const keys[] = {"tlb.l1d", "tlb.l1i", "tlb.l2", "tlb.l2i", "tlb.walk-cache"};
+    char text[CONFIG_TEXT_BYTES];
+
+    for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (config_text_format(s->config, &s->words, keys[i], text, sizeof(text)) &&
+            strcmp(text, "none") != 0)
+            fprintf(out, ", %s %s", keys[i] + strlen("tlb."), text);
+}
+
 static void summary_machine(FILE *out, const struct summary *s)
 {
     const struct mw_config *c = s->config;
@@ -52,8 +65,10 @@ static void summary_machine(FILE *out, const struct summary *s)
 
     config_text_size(c->ram_bytes, ram, sizeof(ram));
     fprintf(out, SUMMARY_LABEL "  %s\n", "input", s->format);
-    fprintf(out, SUMMARY_LABEL "  %s, %s of RAM, TLB of %u x %u, seed %" PRIu64 "\n", "machine",
-            s->mode, ram, c->tlb_sets, c->tlb_ways, c->seed);
+    fprintf(out, SUMMARY_LABEL "  %s, %s of RAM, ", "machine", s->words.mode, ram);
+    fprintf(out, "%u hart%s", c->harts, c->harts == 1 ? "" : "s");
+    summary_tlbs(out, s);
+    fprintf(out, ", seed %" PRIu64 "\n", c->seed);
     summary_remark(out, "lines", s->run->lines, "%" PRIu64 " not understood", s->run->lines_bad);
     summary_remark(out, "processes", s->stats->processes.created, "%" PRIu64 " live at the end",
                    s->stats->processes.live);
@@ -86,9 +101,46 @@ static void summary_calls(FILE *out, const struct mw_run_result *run)
         fprintf(out, "  %-24s" SUMMARY_COUNT "\n", run->skipped[i].name, run->skipped[i].count);
 }
 
-/* How often the TLB helped, and what it cost when it did not. */
-static void summary_accesses(FILE *out, const struct mw_stats *stats)
+/* One line for each TLB, where there is more than the one that the lines above are about. */
+static void summary_by_tlb(FILE *out, const struct summary *s)
 {
+    const struct mw_tlbs *tlbs = &s->config->tlbs;
+
+    if (tlbs->l1i.arrays == 0 && tlbs->l2.arrays == 0)
+        return;
+    for (unsigned unit = 0; unit < MW_TLB_COUNT; unit++) {
+        const struct mw_tlb_counters *t = &s->stats->tlb.unit[unit];
+
+        if (summary_has_tlb(tlbs, (enum mw_tlb_unit)unit))
+            fprintf(out,
+                    "  %-24s" SUMMARY_COUNT "  hits, %" PRIu64 " misses, %" PRIu64
+                    " of them compulsory, %" PRIu64 " evictions\n",
+                    mw_tlb_name(unit), summary_sum_sizes(t->hits),
+                    summary_sum_sizes(t->misses) + t->misses_faulted, t->compulsory, t->evictions);
+    }
+}
+
+/* What walk cache and prefetcher did, where they are configured. */
+static void summary_walker(FILE *out, const struct summary *s)
+{
+    const struct mw_walker_counters *w = &s->stats->walker;
+
+    if (s->config->tlbs.walk_cache.arrays != 0)
+        fprintf(out, "  %-24s" SUMMARY_COUNT "  began below a cached pointer\n", "shortened",
+                summary_sum_sizes(w->skipped));
+    if (s->config->tlbs.prefetch != 0)
+        fprintf(out,
+                "  %-24s" SUMMARY_COUNT "  entries, %" PRIu64 " of them used, %" PRIu64
+                " PTEs fetched\n",
+                "prefetched", w->prefetches, w->prefetch_hits, w->prefetch_references);
+}
+
+/* How often the TLB helped, and what it took when it did not. */
+static void summary_accesses(FILE *out, const struct summary *s)
+{
+    const struct mw_stats *stats = s->stats;
+    const struct mw_tlb_counters *unit = stats->tlb.unit;
+    uint64_t compulsory = unit[MW_TLB_L1D].compulsory + unit[MW_TLB_L1I].compulsory;
     uint64_t total = stats->accesses.total;
 
     summary_count(out, "accesses", total);
@@ -98,10 +150,37 @@ static void summary_accesses(FILE *out, const struct mw_stats *stats)
                     stats->accesses.by_access[i]);
     summary_remark(out, "TLB hits", stats->tlb.hits, "%.2f %%",
                    100.0 * summary_ratio(stats->tlb.hits, total));
-    summary_remark(out, "TLB misses", stats->tlb.misses, "%.2f %%",
-                   100.0 * summary_ratio(stats->tlb.misses, total));
+    summary_remark(out, "TLB misses", stats->tlb.misses, "%.2f %%, %" PRIu64 " compulsory",
+                   100.0 * summary_ratio(stats->tlb.misses, total), compulsory);
+    summary_by_tlb(out, s);
     summary_remark(out, "page walks", stats->walks.total, "%.2f PTEs fetched by each",
                    summary_ratio(stats->walks.references, stats->walks.total));
+    summary_walker(out, s);
+}
+
+/* Where the average access time comes from: its parts, as far as there are any, add up to it. */
+static void summary_access_time(FILE *out, const struct mw_stats *stats)
+{
+    const struct {
+        const char *label;
+        uint64_t ns;
+    } parts[] = {{"first-level hits", stats->translation.l1_ns},
+                 {"second-level hits", stats->translation.l2_ns},
+                 {"page walks", stats->translation.walk_ns},
+                 {"traps", stats->translation.trap_ns},
+                 {"fences", stats->translation.fence_ns},
+                 {"interrupts", stats->translation.ipi_ns}};
+    uint64_t total = stats->accesses.total;
+
+    fprintf(out, SUMMARY_LABEL SUMMARY_TIME " ns\n", "average access time",
+            summary_ratio(stats->translation.total_ns, total));
+    for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (parts[i].ns != 0)
+            fprintf(out, "  %-24s" SUMMARY_TIME " ns\n", parts[i].label,
+                    summary_ratio(parts[i].ns, total));
+    if (stats->other.ipis != 0)
+        summary_remark(out, "TLB shootdowns", stats->other.shootdowns,
+                       "%" PRIu64 " interrupts of other harts", stats->other.ipis);
 }
 
 /*
@@ -164,6 +243,9 @@ static void summary_trouble(FILE *out, const struct summary *s)
         summary_count(out, "operations out of memory", s->run->out_of_memory);
     if (s->stats->blocks.errors != 0)
         summary_count(out, "device errors", s->stats->blocks.errors);
+    if (s->stats->stale.uses != 0)
+        summary_remark(out, "stale translations used", s->stats->stale.uses,
+                       "%" PRIu64 " fences missing", s->stats->stale.findings);
 }
 
 /* A table by itself: its columns are other ones. */
@@ -190,7 +272,8 @@ void summary_write_text(FILE *out, const struct summary *s)
 {
     summary_machine(out, s);
     summary_calls(out, s->run);
-    summary_accesses(out, s->stats);
+    summary_accesses(out, s);
+    summary_access_time(out, s->stats);
     summary_faults(out, s->stats);
     summary_memory(out, s->stats);
     summary_trouble(out, s);

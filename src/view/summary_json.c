@@ -6,8 +6,29 @@
  * one VMA) leaves out what was not. Keys are the members' own names where they have one.
  * docs/SUMMARY.md documents each; a unit test compares them.
  */
+#include <mapwalk/tlb.h>
+#include <stdio.h>
+
 #include "view/event_field.h"
 #include "view/summary.h"
+
+/* The keys of `mapwalk config` that say it all: what --set takes, these give. */
+static void summary_json_tlbs(struct json *j, const struct summary *s)
+{
+    static const char *const parts[] = {"l1d", "l1i", "l2", "l2i", "walk-cache", "prefetch"};
+
+    json_key(j, "tlb");
+    json_object_begin(j);
+    for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        char key[24];
+        char text[CONFIG_TEXT_BYTES];
+
+        snprintf(key, sizeof(key), "tlb.%s", parts[i]);
+        if (config_text_format(s->config, &s->words, key, text, sizeof(text)))
+            json_pair_string(j, parts[i], text);
+    }
+    json_object_end(j);
+}
 
 static void summary_json_machine(struct json *j, const struct summary *s)
 {
@@ -15,11 +36,11 @@ static void summary_json_machine(struct json *j, const struct summary *s)
 
     json_key(j, "machine");
     json_object_begin(j);
-    json_pair_string(j, "mode", s->mode);
+    json_pair_string(j, "mode", s->words.mode);
     json_pair_u64(j, "ram_bytes", c->ram_bytes);
     json_pair_u64(j, "harts", c->harts);
-    json_pair_u64(j, "tlb_sets", c->tlb_sets);
-    json_pair_u64(j, "tlb_ways", c->tlb_ways);
+    json_pair_u64(j, "asid_bits", c->asid_bits);
+    summary_json_tlbs(j, s);
     json_pair_u64(j, "disk_bytes", c->disk_bytes);
     json_pair_u64(j, "seed", c->seed);
     json_object_end(j);
@@ -67,12 +88,95 @@ static void summary_json_calls(struct json *j, const struct summary *s)
     json_object_end(j);
 }
 
+static void summary_json_sizes(struct json *j, const struct mw_tlb_counters *t)
+{
+    json_key(j, "by_size");
+    json_object_begin(j);
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++) {
+        json_key(j, mw_page_size_name(size));
+        json_object_begin(j);
+        json_pair_u64(j, "hits", t->hits[size]);
+        json_pair_u64(j, "misses", t->misses[size]);
+        json_pair_u64(j, "fills", t->fills[size]);
+        json_object_end(j);
+    }
+    json_object_end(j);
+}
+
+/* TLBs that the machine does not have are left out: they would be pages of zeros. */
+static void summary_json_by_tlb(struct json *j, const struct summary *s)
+{
+    json_key(j, "by_tlb");
+    json_object_begin(j);
+    for (unsigned unit = 0; unit < MW_TLB_COUNT; unit++) {
+        const struct mw_tlb_counters *t = &s->stats->tlb.unit[unit];
+
+        if (!summary_has_tlb(&s->config->tlbs, (enum mw_tlb_unit)unit))
+            continue;
+        json_key(j, mw_tlb_name(unit));
+        json_object_begin(j);
+        json_pair_u64(j, "hits", summary_sum_sizes(t->hits));
+        json_pair_u64(j, "misses", summary_sum_sizes(t->misses) + t->misses_faulted);
+        json_pair_u64(j, "misses_faulted", t->misses_faulted);
+        json_pair_u64(j, "compulsory", t->compulsory);
+        json_pair_u64(j, "fills", summary_sum_sizes(t->fills));
+        json_pair_u64(j, "evictions", t->evictions);
+        json_pair_u64(j, "dropped", t->dropped);
+        summary_json_sizes(j, t);
+        json_object_end(j);
+    }
+    json_object_end(j);
+}
+
+static void summary_json_walks(struct json *j, const struct mw_stats *stats)
+{
+    const struct mw_walker_counters *w = &stats->walker;
+
+    json_key(j, "walks");
+    json_object_begin(j);
+    json_pair_u64(j, "total", stats->walks.total);
+    json_pair_u64(j, "references", stats->walks.references);
+    json_pair_u64(j, "faults", stats->walks.faults);
+    json_pair_u64(j, "skipped", summary_sum_sizes(w->skipped));
+    json_pair_u64(j, "cache_fills", w->cache_fills);
+    json_pair_u64(j, "cache_evictions", w->cache_evictions);
+    json_pair_u64(j, "cache_dropped", w->cache_dropped);
+    json_pair_u64(j, "prefetches", w->prefetches);
+    json_pair_u64(j, "prefetch_references", w->prefetch_references);
+    json_pair_u64(j, "prefetch_hits", w->prefetch_hits);
+    json_key(j, "by_skipped");
+    json_object_begin(j);
+    for (unsigned size = MW_SIZE_2M; size < MW_SIZE_COUNT; size++)
+        json_pair_u64(j, mw_page_size_name(size), w->skipped[size]);
+    json_object_end(j);
+    json_object_end(j);
+}
+
+static void summary_json_translation(struct json *j, const struct mw_stats *stats)
+{
+    uint64_t total = stats->accesses.total;
+
+    json_key(j, "translation");
+    json_object_begin(j);
+    json_pair_u64(j, "l1_ns", stats->translation.l1_ns);
+    json_pair_u64(j, "l2_ns", stats->translation.l2_ns);
+    json_pair_u64(j, "walk_ns", stats->translation.walk_ns);
+    json_pair_u64(j, "trap_ns", stats->translation.trap_ns);
+    json_pair_u64(j, "fence_ns", stats->translation.fence_ns);
+    json_pair_u64(j, "ipi_ns", stats->translation.ipi_ns);
+    json_pair_u64(j, "total_ns", stats->translation.total_ns);
+    json_pair_u64(j, "average_ps", total == 0 ? 0 : stats->translation.total_ns * 1000 / total);
+    json_object_end(j);
+}
+
 /*
  * TLBs and what keeps them true: shootdowns and ASIDs are counted with `other` in the snapshot, but
  * belong here.
  */
-static void summary_json_tlb(struct json *j, const struct mw_stats *stats)
+static void summary_json_tlb(struct json *j, const struct summary *s)
 {
+    const struct mw_stats *stats = s->stats;
+
     json_key(j, "tlb");
     json_object_begin(j);
     json_pair_u64(j, "hits", stats->tlb.hits);
@@ -84,12 +188,9 @@ static void summary_json_tlb(struct json *j, const struct mw_stats *stats)
     json_pair_u64(j, "shootdowns", stats->other.shootdowns);
     json_pair_u64(j, "ipis", stats->other.ipis);
     json_pair_u64(j, "asid_rollovers", stats->other.asid_rollovers);
-    json_object_end(j);
-    json_key(j, "walks");
-    json_object_begin(j);
-    json_pair_u64(j, "total", stats->walks.total);
-    json_pair_u64(j, "references", stats->walks.references);
-    json_pair_u64(j, "faults", stats->walks.faults);
+    json_pair_u64(j, "stale_uses", stats->stale.uses);
+    json_pair_u64(j, "fences_missing", stats->stale.findings);
+    summary_json_by_tlb(j, s);
     json_object_end(j);
 }
 
@@ -212,7 +313,9 @@ void summary_write_json(struct json *j, const struct summary *s)
     summary_json_two(j, "signals", "total", s->stats->other.signals, "unexpected", run->signals);
     json_pair_u64(j, "out_of_memory", run->out_of_memory);
     summary_json_accesses(j, s);
-    summary_json_tlb(j, s->stats);
+    summary_json_tlb(j, s);
+    summary_json_walks(j, s->stats);
+    summary_json_translation(j, s->stats);
     summary_json_faults(j, s->stats);
     summary_json_frames(j, s->stats);
     summary_json_files(j, s->stats);

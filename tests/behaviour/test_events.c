@@ -457,8 +457,7 @@ START_TEST(equal_machines_give_equal_events)
     config.mode = MW_MODE_SV48;
     config.hardware_ad = false;
     config.asid_bits = 1;
-    config.tlb_sets = 4;
-    config.tlb_ways = 1;
+    ck_assert_int_eq(mw_config_set(&config, "tlb", "4x1"), 0);
     check_twins(&config);
 }
 END_TEST
@@ -520,12 +519,13 @@ START_TEST(the_hardware_below_does_not_show_in_results)
     script_run(&standard);
     hash = standard.results;
     ck_assert_int_eq(mw_machine_free(standard.machine), 0);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 7; i++) {
+        static const char *const tlbs[] = {"1x1",    "64x4",     "64x4",   "64x4",
+                                           "rocket", "openc910", "skylake"};
         struct script other;
 
         config = event_config();
-        config.tlb_sets = i == 0 ? 1 : 64;
-        config.tlb_ways = i == 0 ? 1 : 4;
+        ck_assert_int_eq(mw_config_set(&config, "tlb", tlbs[i]), 0);
         config.mode = i == 1 ? MW_MODE_SV48 : MW_MODE_SV39;
         config.hardware_ad = i != 2;
         config.asid_bits = i == 3 ? 0 : 16;

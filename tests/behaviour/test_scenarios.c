@@ -37,7 +37,8 @@ static void note(void *context, const struct mw_diagnostic *d)
         said->length = sizeof(said->text) - 1;
 }
 
-static struct mw_machine *new_machine(uint64_t ram_bytes)
+/* With more than one hart, everything else about translation is unusual, too. */
+static struct mw_machine *new_machine(uint64_t ram_bytes, uint32_t harts)
 {
     struct mw_config config;
     struct mw_machine *machine;
@@ -46,15 +47,22 @@ static struct mw_machine *new_machine(uint64_t ram_bytes)
     config.check = true;
     config.ram_bytes = ram_bytes;
     config.disk_bytes = 16 << 20;
+    config.harts = harts;
+    if (harts > 1) {
+        config.asid_bits = 1;
+        ck_assert_int_eq(mw_config_set(&config, "tlb", "two-level"), 0);
+        ck_assert_int_eq(mw_config_set(&config, "tlb.walk-cache", "1x8"), 0);
+        ck_assert_int_eq(mw_config_set(&config, "tlb.prefetch", "1"), 0);
+    }
     ck_assert_int_eq(mw_machine_new(&config, &machine), 0);
     return machine;
 }
 
 /* Runs one file in a machine of its own, which must be sound afterwards. */
-static int run_file(const char *path, uint64_t ram_bytes, struct mw_run_result *result,
-                    struct said *said)
+static int run_file(const char *path, uint64_t ram_bytes, uint32_t harts,
+                    struct mw_run_result *result, struct said *said)
 {
-    struct mw_machine *machine = new_machine(ram_bytes);
+    struct mw_machine *machine = new_machine(ram_bytes, harts);
     struct mw_run_options options = {.diagnose = note, .context = said};
     int err;
 
@@ -75,7 +83,7 @@ static int run_text_in(const char *text, uint64_t ram_bytes, struct mw_run_resul
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
-    err = run_file(path, ram_bytes, result, said);
+    err = run_file(path, ram_bytes, 1, result, said);
     unlink(path);
     return err;
 }
@@ -106,6 +114,24 @@ static int list_scenarios(struct dirent ***names)
     return count;
 }
 
+/* Runs a scenario that behaves, and asserts that the detector has nothing to say. */
+static void run_fenced(const char *path, const struct mw_config *config)
+{
+    const char *files[] = {path};
+    struct mw_stale_finding finding;
+    struct mw_run_result result;
+    struct mw_machine *machine;
+    char line[1024] = "";
+
+    ck_assert_int_eq(mw_machine_new(config, &machine), 0);
+    ck_assert_int_eq(mw_run(machine, files, 1, &(struct mw_run_options){0}, &result), 0);
+    ck_assert_uint_eq(result.expectations_failed, 0);
+    if (mw_read_stale_finding(machine, 0, &finding) == 0)
+        mw_stale_format(&finding, line, sizeof(line));
+    ck_assert_msg(line[0] == '\0', "%s: %s", path, line);
+    ck_assert_int_eq(mw_machine_free(machine), 0);
+}
+
 START_TEST(a_scenario_behaves_as_linux_does)
 {
     struct dirent **names;
@@ -119,13 +145,45 @@ START_TEST(a_scenario_behaves_as_linux_does)
     for (int i = 0; i < count; i++)
         free(names[i]);
     free(names);
-    ck_assert_int_eq(run_file(path, RAM_BYTES, &result, &said), 0);
-    ck_assert_msg(said.length == 0, "%s:\n%s", path, said.text);
-    ck_assert_int_eq(result.format, MW_FORMAT_SCENARIO);
-    ck_assert_uint_gt(result.expectations, 3);
-    ck_assert_uint_eq(result.expectations_failed, 0);
-    ck_assert_uint_eq(result.lines_bad, 0);
-    ck_assert_uint_eq(result.signals, 0);
+    for (uint32_t harts = 1; harts <= 3; harts += 2) {
+        ck_assert_int_eq(run_file(path, RAM_BYTES, harts, &result, &said), 0);
+        ck_assert_msg(said.length == 0, "%s:\n%s", path, said.text);
+        ck_assert_int_eq(result.format, MW_FORMAT_SCENARIO);
+        ck_assert_uint_gt(result.expectations, 3);
+        ck_assert_uint_eq(result.expectations_failed, 0);
+        ck_assert_uint_eq(result.lines_bad, 0);
+        ck_assert_uint_eq(result.signals, 0);
+    }
+}
+END_TEST
+
+/* Machines on which every fence matters. */
+static const char *const fenced[][2] = {
+    {"tlb", "two-level"}, {"tlb.walk-cache", "8x2"}, {"harts", "3"}, {"asid-bits", "2"},
+    {"asid-bits", "0"},   {"hardware-ad", "no"},     {"harts", "1"}, {"tlb.prefetch", "2"},
+};
+
+/* No fence is missing: each machine has the settings of those before it, and one more. */
+START_TEST(a_scenario_uses_no_stale_translation)
+{
+    struct dirent **names;
+    struct mw_config config;
+    char path[512];
+    int count = list_scenarios(&names);
+
+    ck_assert_int_lt(_i, count);
+    snprintf(path, sizeof(path), "%s/%s", FOLDER, names[_i]->d_name);
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+    mw_config_init(&config);
+    config.detect_stale = true;
+    config.ram_bytes = RAM_BYTES;
+    config.disk_bytes = 16 << 20;
+    for (size_t i = 0; i < sizeof(fenced) / sizeof(fenced[0]); i++) {
+        ck_assert_int_eq(mw_config_set(&config, fenced[i][0], fenced[i][1]), 0);
+        run_fenced(path, &config);
+    }
 }
 END_TEST
 
@@ -228,8 +286,8 @@ START_TEST(files_that_are_no_scenario_are_refused)
 
     ck_assert_int_eq(run_text("int main(void)\n{\n}\n", &result, &said), -ENOEXEC);
     ck_assert_int_eq(run_text("", &result, &said), -ENOEXEC);
-    ck_assert_int_eq(run_file("/nonexistent/file", RAM_BYTES, &result, &said), -ENOENT);
-    ck_assert_int_eq(run_file("/tmp", RAM_BYTES, &result, &said), -EISDIR);
+    ck_assert_int_eq(run_file("/nonexistent/file", RAM_BYTES, 1, &result, &said), -ENOENT);
+    ck_assert_int_eq(run_file("/tmp", RAM_BYTES, 1, &result, &said), -EISDIR);
 }
 END_TEST
 
@@ -268,6 +326,7 @@ int main(void)
         free(names[i]);
     free(names);
     tcase_add_loop_test(behaviour, a_scenario_behaves_as_linux_does, 0, count);
+    tcase_add_loop_test(behaviour, a_scenario_uses_no_stale_translation, 0, count);
     tcase_add_loop_test(executor, what_is_wrong_is_told_by_line_and_the_run_goes_on, 0,
                         (int)(sizeof(wrongs) / sizeof(wrongs[0])));
     tcase_add_test(executor, pids_of_a_recorded_scenario_are_kept);

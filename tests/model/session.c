@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/prng.h"
 
 unsigned session_long(void)
 {
@@ -68,13 +69,17 @@ void session_end(struct session *s)
 static void session_print_config(const struct session *s)
 {
     const struct mw_config *c = mw_machine_config(s->machine);
+    const char *preset = mw_tlbs_preset_of(&c->tlbs);
+    char tlb[MW_TLB_TEXT_BYTES];
 
+    /* A variant is a preset, or one TLB for everything. */
+    mw_tlb_format(&c->tlbs.l1d, tlb, sizeof(tlb));
     fprintf(stderr,
-            "# of a trace: mapwalk run --mode %s --tlb %ux%u --ram %" PRIu64 " --disk %" PRIu64
-            " --set asid-bits=%u --set hardware-ad=%d --set brk-base=%#" PRIx64
+            "# of a trace: mapwalk run --mode %s --tlb %s --ram %" PRIu64 " --disk %" PRIu64
+            " --set asid-bits=%u --set harts=%u --set hardware-ad=%d --set brk-base=%#" PRIx64
             " --set max-processes=%u\n",
-            mw_mode_name(c->mode), c->tlb_sets, c->tlb_ways, c->ram_bytes, c->disk_bytes,
-            c->asid_bits, c->hardware_ad, c->brk_base, c->max_processes);
+            mw_mode_name(c->mode), preset != NULL ? preset : tlb, c->ram_bytes, c->disk_bytes,
+            c->asid_bits, c->harts, c->hardware_ad, c->brk_base, c->max_processes);
 }
 
 static void session_print_history(const struct session *s)
@@ -149,10 +154,29 @@ static void session_check(struct session *s)
         session_fail(s, "a checker found a broken invariant");
 }
 
+/*
+ * With several harts, now and then a process moves on to another: nothing that it could see. It is
+ * no operation, as the reference has no harts. The number that seldom is 0 comes from the seed, but
+ * not from the workload's own numbers, so that a workload is the same on any number of harts.
+ */
+static void session_migrate(struct session *s)
+{
+    uint32_t harts = mw_machine_config(s->machine)->harts;
+    uint64_t number = prng_mix(s->seed ^ s->done << 20);
+    int pid = mw_process_next(s->machine, (int)(number >> 8 & 7));
+
+    if (harts == 1 || (number & 7) != 0 || pid == 0)
+        return;
+    assert_int_equal(mw_set_hart(s->machine, pid, (unsigned)(number >> 16) % harts), 0);
+    if (s->trace)
+        fprintf(stderr, "%d set_hart(%u)\n", pid, (unsigned)(number >> 16) % harts);
+}
+
 void session_step(struct session *s)
 {
     struct operation op;
 
+    session_migrate(s);
     workload_draw(&s->workload, &op);
     session_run(s, &op);
     session_check(s);

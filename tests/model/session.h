@@ -32,7 +32,10 @@ struct session *session_begin(const struct mw_config *config, uint64_t seed);
 /* Also checks that switching off reports nothing. */
 void session_end(struct session *s);
 
-/* Draws an operation and runs it on both; the results and the checkers must agree. */
+/*
+ * Draws an operation and runs it on both; the results and the checkers must agree. With several
+ * harts, processes move about among them.
+ */
 void session_step(struct session *s);
 
 /*

@@ -87,8 +87,7 @@ static void run_all(struct run *run)
     struct workload w;
 
     mw_config_init(&config);
-    config.tlb_sets = 4;
-    config.tlb_ways = 2;
+    assert_int_equal(mw_config_set(&config, "tlb", "4x2"), 0);
     config.asid_bits = 1;
     config.ram_bytes = (uint64_t)2 << 20;
     config.disk_bytes = (uint64_t)8 << 20;

@@ -47,7 +47,7 @@ static void actor_begin(struct actor *a, uint64_t seed)
     a->seed = seed;
     mw_config_init(&config);
     config.mode = seed % 2 == 0 ? MW_MODE_SV39 : MW_MODE_SV48;
-    config.tlb_sets = seed % 3 == 0 ? 1 : 16;
+    config.tlbs.l1d.array[0].sets = seed % 3 == 0 ? 1 : 16;
     config.asid_bits = seed % 4 == 0 ? 0 : 16;
     config.ram_bytes = (uint64_t)16 << 20;
     config.disk_bytes = (uint64_t)8 << 20;

@@ -19,8 +19,7 @@
 
 struct variant {
     enum mw_mode mode;
-    uint32_t tlb_sets;
-    uint32_t tlb_ways;
+    const char *tlb; /* as mw_config_set reads it */
     uint32_t asid_bits;
     bool hardware_ad;
     bool check; /* the machine runs its checkers itself, after every call and fault */
@@ -30,8 +29,7 @@ static void configure(struct mw_config *config, const struct variant *v, uint64_
 {
     mw_config_init(config);
     config->mode = v->mode;
-    config->tlb_sets = v->tlb_sets;
-    config->tlb_ways = v->tlb_ways;
+    assert_int_equal(mw_config_set(config, "tlb", v->tlb), 0);
     config->asid_bits = v->asid_bits;
     config->hardware_ad = v->hardware_ad;
     config->check = v->check;
@@ -93,9 +91,9 @@ static void run_variants(const struct variant *variants, size_t count, uint64_t 
 
 static void the_machine_does_what_the_reference_does_in_every_paging_mode(void **state)
 {
-    static const struct variant variants[] = {{MW_MODE_SV39, 64, 4, 16, true, false},
-                                              {MW_MODE_SV48, 64, 4, 16, true, false},
-                                              {MW_MODE_SV57, 64, 4, 16, true, false}};
+    static const struct variant variants[] = {{MW_MODE_SV39, "64x4", 16, true, false},
+                                              {MW_MODE_SV48, "two-level", 16, true, false},
+                                              {MW_MODE_SV57, "skylake", 16, true, false}};
 
     (void)state;
     run_variants(variants, sizeof(variants) / sizeof(variants[0]), 1);
@@ -103,9 +101,10 @@ static void the_machine_does_what_the_reference_does_in_every_paging_mode(void *
 
 static void tlb_geometry_and_asids_change_nothing_that_a_program_sees(void **state)
 {
-    static const struct variant variants[] = {{MW_MODE_SV39, 1, 1, 16, true, false},
-                                              {MW_MODE_SV39, 4, 2, 0, true, false},
-                                              {MW_MODE_SV48, 64, 4, 1, true, false}};
+    static const struct variant variants[] = {{MW_MODE_SV39, "1x1", 16, true, false},
+                                              {MW_MODE_SV39, "4x2", 0, true, false},
+                                              {MW_MODE_SV48, "openc910", 1, true, false},
+                                              {MW_MODE_SV39, "rocket", 0, true, false}};
 
     (void)state;
     run_variants(variants, sizeof(variants) / sizeof(variants[0]), 11);
@@ -113,8 +112,8 @@ static void tlb_geometry_and_asids_change_nothing_that_a_program_sees(void **sta
 
 static void a_and_d_set_by_traps_change_nothing_that_a_program_sees(void **state)
 {
-    static const struct variant variants[] = {{MW_MODE_SV39, 64, 4, 16, false, false},
-                                              {MW_MODE_SV57, 4, 2, 1, false, false}};
+    static const struct variant variants[] = {{MW_MODE_SV39, "64x4", 16, false, false},
+                                              {MW_MODE_SV57, "4x2/clock", 1, false, false}};
 
     (void)state;
     run_variants(variants, sizeof(variants) / sizeof(variants[0]), 21);
@@ -126,7 +125,7 @@ static void a_and_d_set_by_traps_change_nothing_that_a_program_sees(void **state
  */
 static void invariants_hold_inside_of_operations_too(void **state)
 {
-    static const struct variant checked = {MW_MODE_SV39, 4, 2, 1, true, true};
+    static const struct variant checked = {MW_MODE_SV39, "4x2", 1, true, true};
     uint64_t by_reason[MW_REASON_COUNT] = {0};
 
     (void)state;
@@ -187,8 +186,9 @@ static void run_scarce(const struct variant *v, uint64_t seed)
 
 static void eviction_changes_nothing_that_a_program_sees(void **state)
 {
-    static const struct variant variants[] = {{MW_MODE_SV39, 64, 4, 16, true, false},
-                                              {MW_MODE_SV48, 4, 2, 1, false, false}};
+    static const struct variant variants[] = {
+        {MW_MODE_SV39, "64x4", 16, true, false},
+        {MW_MODE_SV48, "xiangshan-kunminghu", 1, false, false}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++)
@@ -200,7 +200,7 @@ static void eviction_changes_nothing_that_a_program_sees(void **state)
 
 static void an_operation_that_finds_no_memory_changes_nothing(void **state)
 {
-    static const struct variant v = {MW_MODE_SV39, 4, 2, 16, true, false};
+    static const struct variant v = {MW_MODE_SV39, "4x2", 16, true, false};
 
     (void)state;
     for (uint64_t n = 0; n < 2 * (uint64_t)session_long(); n++) {

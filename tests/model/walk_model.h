@@ -1,9 +1,9 @@
 /*
- * A naive model of a hart, for test_walk_model.c only.
+ * A naive walker, for tests of this folder only.
  *
  * It is written from the privileged specification and shares no code with src/hw, only the public
- * names of accesses and walk errors: its walker is recursive and takes the digits of addresses and
- * the bits of PTEs apart by hand, and its TLB is a list in order of use. Nothing in it is fast.
+ * names of accesses and walk errors: it is recursive and takes the digits of addresses and the bits
+ * of PTEs apart by hand. Nothing in it is fast.
  */
 #ifndef MAPWALK_TESTS_WALK_MODEL_H
 #define MAPWALK_TESTS_WALK_MODEL_H
@@ -16,13 +16,11 @@
 
 #include <cmocka.h>
 #include <mapwalk/event.h>
+#include <mapwalk/tlb.h>
 
-#define RAM_AT     ((uint64_t)0x80000000)
-#define RAM_PAGES  64
-#define RAM_SIZE   ((uint64_t)RAM_PAGES * 4096)
-#define LIST_LIMIT 512
-
-/* ---- memory and the walk ---- */
+#define RAM_AT    ((uint64_t)0x80000000)
+#define RAM_PAGES 64
+#define RAM_SIZE  ((uint64_t)RAM_PAGES * 4096)
 
 struct model_registers {
     int levels; /* 3, 4, 5; 0: Bare */
@@ -31,34 +29,28 @@ struct model_registers {
     int asid;
 };
 
-struct model_entry {
-    uint64_t first; /* address of the first byte */
-    int level, global, asid;
-    uint64_t pte;
-};
-
-struct model_counters {
-    uint64_t hits[4], misses[4], references, traps, fills, evictions, dropped;
-};
-
-struct model {
+/* Memory, and the registers that a walk looks at. */
+struct walker {
     uint8_t memory[RAM_SIZE];
     struct model_registers r;
-    struct model_entry list[LIST_LIMIT]; /* most recently used first */
-    int entries, sets, ways;
-    struct model_counters n;
-    uint64_t errors[MW_WALK_COUNT]; /* how often each was met: the test must not be idle */
-    uint64_t level_hits[5];
     uint64_t napot_walks, typed_walks; /* that came to a leaf with N, with a memory type */
 };
 
-/* What one translation came to. */
+/* What one walk, or one translation, came to. */
 struct model_result {
     int error, level;
-    uint64_t pte_at[5], pte; /* addresses of the PTEs read, from the root down; the last PTE, as
-                                the algorithm sees it */
     int fetched;
+    int first_level;    /* of the first PTE fetched */
+    uint64_t pte_at[5]; /* addresses of the PTEs fetched, downwards */
+    uint64_t fetch[5];  /* what stood there */
+    uint64_t pte;       /* the last one, as it stands in memory after the walk */
     uint64_t pa;
+};
+
+/* Where a walk begins: the table at `table`, of `level`. */
+struct walk_start {
+    uint64_t table;
+    int level;
 };
 
 static inline int in_memory(uint64_t pa, uint64_t bytes)
@@ -66,7 +58,7 @@ static inline int in_memory(uint64_t pa, uint64_t bytes)
     return pa >= RAM_AT && pa < RAM_AT + RAM_SIZE && bytes <= RAM_AT + RAM_SIZE - pa;
 }
 
-static inline uint64_t read_word(const struct model *m, uint64_t pa)
+static inline uint64_t read_word(const struct walker *m, uint64_t pa)
 {
     uint64_t word = 0;
 
@@ -75,7 +67,7 @@ static inline uint64_t read_word(const struct model *m, uint64_t pa)
     return word;
 }
 
-static inline void write_word(struct model *m, uint64_t pa, uint64_t word)
+static inline void write_word(struct walker *m, uint64_t pa, uint64_t word)
 {
     for (int i = 0; i < 8; i++)
         m->memory[pa - RAM_AT + (uint64_t)i] = (uint8_t)(word >> (8 * i));
@@ -157,7 +149,7 @@ static inline int model_high_bits(const struct model_registers *r, uint64_t pte,
 
 /*
  * "Implicit reads of a NAPOT PTE return a copy" in which the low four bits of the PPN are those of
- * the VPN; the TLB's entry is that of one page, so that N is left out.
+ * the VPN.
  */
 static inline uint64_t model_copy(uint64_t pte, uint64_t va)
 {
@@ -171,7 +163,7 @@ static inline uint64_t model_copy(uint64_t pte, uint64_t va)
 }
 
 /* Steps 5 to 8 for a leaf at address `at`. */
-static inline int model_leaf(struct model *m, uint64_t va, enum mw_access access, uint64_t at,
+static inline int model_leaf(struct walker *m, uint64_t va, enum mw_access access, uint64_t at,
                              struct model_result *out)
 {
     uint64_t inside = va % ((uint64_t)4096 << (9 * out->level));
@@ -193,14 +185,14 @@ static inline int model_leaf(struct model *m, uint64_t va, enum mw_access access
         write_word(m, at, stored);
     m->napot_walks += (uint64_t)bit(stored, 63);
     m->typed_walks += (stored >> 61 & 3) != 0;
-    out->pte = model_copy(read_word(m, at), va);
+    out->pte = read_word(m, at);
     out->pa = frame_of(pte) + inside;
     return MW_WALK_OK;
 }
 
 /* Steps 2 to 4 at level i of the table at a. */
-static inline int model_step(struct model *m, uint64_t a, int i, uint64_t va, enum mw_access access,
-                             struct model_result *out)
+static inline int model_step(struct walker *m, uint64_t a, int i, uint64_t va,
+                             enum mw_access access, struct model_result *out)
 {
     uint64_t at = a + (va >> (12 + 9 * i)) % 512 * 8;
     uint64_t pte;
@@ -210,6 +202,7 @@ static inline int model_step(struct model *m, uint64_t a, int i, uint64_t va, en
     if (!in_memory(at, 8))
         return MW_WALK_PTE_ACCESS;
     pte = out->pte = read_word(m, at);
+    out->fetch[out->fetched] = pte;
     out->pte_at[out->fetched++] = at;
     if (!bit(pte, 0))
         return MW_WALK_INVALID;
@@ -235,16 +228,29 @@ static inline int valid_address(int levels, uint64_t va)
     return above == 0 || above == UINT64_MAX >> (11 + 9 * levels);
 }
 
-static inline int model_walk(struct model *m, uint64_t va, enum mw_access access,
-                             struct model_result *out)
+static inline struct walk_start root_start(const struct walker *m)
 {
-    if (m->r.levels == 0) {
-        out->pa = va;
-        return in_memory(va, 1) ? MW_WALK_OK : MW_WALK_PHYSICAL;
-    }
-    if (!valid_address(m->r.levels, va))
-        return MW_WALK_NOT_CANONICAL;
-    return model_step(m, m->r.root, m->r.levels - 1, va, access, out);
+    return (struct walk_start){m->r.root, m->r.levels - 1};
+}
+
+/*
+ * A walk from the root, or from a table further down whose pointer is known. Pre: not Bare, a valid
+ * address.
+ */
+static inline void model_walk(struct walker *m, struct walk_start start, uint64_t va,
+                              enum mw_access access, struct model_result *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->first_level = start.level;
+    out->error = model_step(m, start.table, start.level, va, access, out);
+}
+
+/* The size of the leaf that a walk has come to. */
+static inline int model_leaf_size(const struct model_result *r)
+{
+    static const int size[] = {MW_SIZE_4K, MW_SIZE_2M, MW_SIZE_1G, MW_SIZE_512G, MW_SIZE_256T};
+
+    return bit(r->pte, 63) ? MW_SIZE_64K : size[r->level];
 }
 
 static inline int model_cause(int error, enum mw_access access)
@@ -256,158 +262,6 @@ static inline int model_cause(int error, enum mw_access access)
     if (access == MW_LOAD)
         return access_fault ? 5 : 13;
     return access_fault ? 7 : 15;
-}
-
-/* ---- the TLB ---- */
-
-static inline uint64_t entry_bytes(const struct model_entry *e)
-{
-    return (uint64_t)4096 << (9 * e->level);
-}
-
-static inline int translates(const struct model_entry *e, uint64_t va, int asid)
-{
-    return va - e->first < entry_bytes(e) && (e->global || e->asid == asid);
-}
-
-static inline int set_of(const struct model *m, const struct model_entry *e)
-{
-    return (int)(e->first / entry_bytes(e) % (uint64_t)m->sets);
-}
-
-static inline void remove_entry(struct model *m, int i)
-{
-    m->entries--;
-    memmove(&m->list[i], &m->list[i + 1], (size_t)(m->entries - i) * sizeof(m->list[0]));
-}
-
-static inline void to_front(struct model *m, int i)
-{
-    struct model_entry e = m->list[i];
-
-    memmove(&m->list[1], &m->list[0], (size_t)i * sizeof(m->list[0]));
-    m->list[0] = e;
-}
-
-static inline int find_entry(const struct model *m, uint64_t va, int asid)
-{
-    for (int i = 0; i < m->entries; i++)
-        if (translates(&m->list[i], va, asid))
-            return i;
-    return -1;
-}
-
-/* Do two entries translate a common address in a common address space? */
-static inline int overlap(const struct model_entry *a, const struct model_entry *b)
-{
-    int meet = a->first - b->first < entry_bytes(b) || b->first - a->first < entry_bytes(a);
-
-    return meet && (a->global || b->global || a->asid == b->asid);
-}
-
-static inline int same_form(const struct model_entry *a, const struct model_entry *b)
-{
-    return a->level == b->level && a->global == b->global;
-}
-
-static inline void model_fill(struct model *m, const struct model_entry *e)
-{
-    int last = -1, in_set = 0;
-
-    m->n.fills++;
-    for (int i = m->entries - 1; i >= 0; i--) {
-        if (!overlap(&m->list[i], e))
-            continue;
-        m->n.evictions += !same_form(&m->list[i], e); /* else it is replaced */
-        remove_entry(m, i);
-    }
-    for (int i = 0; i < m->entries; i++) {
-        if (set_of(m, &m->list[i]) == set_of(m, e)) {
-            in_set++;
-            last = i;
-        }
-    }
-    if (in_set == m->ways) {
-        m->n.evictions++;
-        remove_entry(m, last);
-    }
-    assert_true(m->entries < LIST_LIMIT);
-    m->list[m->entries++] = *e;
-    to_front(m, m->entries - 1);
-}
-
-static inline void model_fence(struct model *m, int has_va, uint64_t va, int has_asid, int asid)
-{
-    int widest = m->r.levels == 0 ? 5 : m->r.levels;
-
-    if (has_va && !valid_address(widest, va))
-        return;
-    for (int i = m->entries - 1; i >= 0; i--) {
-        const struct model_entry *e = &m->list[i];
-
-        if (has_va && va - e->first >= entry_bytes(e))
-            continue;
-        if (has_asid && (e->global || e->asid != asid))
-            continue;
-        m->n.dropped++;
-        remove_entry(m, i);
-    }
-}
-
-/* ---- one page of an access ---- */
-
-/* Is entry i good for the access? The hit's physical address goes to *pa. */
-static inline int model_hit(const struct model *m, int i, uint64_t va, enum mw_access access,
-                            uint64_t *pa)
-{
-    const struct model_entry *e = &m->list[i];
-
-    *pa = frame_of(e->pte) + (va - e->first);
-    return model_rights(&m->r, e->pte, access) == MW_WALK_OK &&
-           model_ad(e->pte, access) == MW_WALK_OK && in_memory(*pa, 1);
-}
-
-static inline void model_miss(struct model *m, uint64_t va, enum mw_access access, int stale,
-                              struct model_result *out)
-{
-    struct model_entry e;
-
-    m->n.misses[access]++;
-    out->error = model_walk(m, va, access, out);
-    m->n.references += (uint64_t)out->fetched;
-    m->errors[out->error]++;
-    if (out->error != MW_WALK_OK) {
-        m->n.traps++;
-        if (stale >= 0) {
-            m->n.evictions++;
-            remove_entry(m, stale);
-        }
-    } else if (m->r.levels != 0) {
-        e.level = out->level;
-        e.first = va - va % ((uint64_t)4096 << (9 * out->level));
-        e.global = bit(out->pte, 5);
-        e.asid = m->r.asid;
-        e.pte = out->pte;
-        model_fill(m, &e);
-    }
-}
-
-static inline void model_translate(struct model *m, uint64_t va, enum mw_access access,
-                                   struct model_result *out)
-{
-    int i = -1;
-
-    memset(out, 0, sizeof(*out));
-    if (m->r.levels != 0 && valid_address(m->r.levels, va))
-        i = find_entry(m, va, m->r.asid);
-    if (i >= 0 && model_hit(m, i, va, access, &out->pa)) {
-        m->n.hits[access]++;
-        m->level_hits[m->list[i].level]++;
-        to_front(m, i);
-        out->error = MW_WALK_OK;
-        return;
-    }
-    model_miss(m, va, access, i, out);
 }
 
 #endif

@@ -10,14 +10,17 @@
 static void config_list(FILE *out)
 {
     struct mw_config config;
+    struct config_text_words words;
     const char *help;
     const char *key;
-    char value[64];
+    char value[CONFIG_TEXT_BYTES];
 
     mw_config_init(&config);
+    words = (struct config_text_words){.mode = mw_mode_name((unsigned)config.mode),
+                                       .tlbs = mw_tlbs_preset_of(&config.tlbs),
+                                       .tlb_format = mw_tlb_format};
     for (unsigned i = 0; (key = mw_config_key(i, &help)) != NULL; i++) {
-        if (!config_text_format(&config, mw_mode_name((unsigned)config.mode), key, value,
-                                sizeof(value)))
+        if (!config_text_format(&config, &words, key, value, sizeof(value)))
             value[0] = '\0';
         fprintf(out, "%-20s %-12s %s\n", key, value, help);
     }

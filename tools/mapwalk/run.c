@@ -20,6 +20,8 @@
 #include "view/maps.h"
 #include "view/summary.h"
 
+#define RUN_STALE_BYTES 1024 /* of a line about a missing fence */
+
 /* Where things are written; NULL: not asked for. */
 struct run_outputs {
     FILE *summary;
@@ -233,7 +235,9 @@ static void run_summary(struct run *run)
                               .names = {run_inode_name, run->machine}};
 
     mw_stats(run->machine, &stats);
-    summary.mode = mw_mode_name((unsigned)summary.config->mode);
+    summary.words = (struct config_text_words){.mode = mw_mode_name((unsigned)summary.config->mode),
+                                               .tlbs = mw_tlbs_preset_of(&summary.config->tlbs),
+                                               .tlb_format = mw_tlb_format};
     summary.top_count = top_vmas_best(&run->top, top);
     if (run->request.json) {
         run_summary_json(run, &summary);
@@ -296,6 +300,23 @@ static int run_result_status(const struct run *run)
     return differs ? TOOL_DIFFERS : TOOL_OK;
 }
 
+/*
+ * Every missing fence that the detector found, a line each: a bug of the simulated kernel, whatever
+ * the input was.
+ */
+static int run_stale_status(const struct run *run)
+{
+    struct mw_stale_finding finding;
+    char line[RUN_STALE_BYTES];
+    uint64_t count = 0;
+
+    for (; mw_read_stale_finding(run->machine, count, &finding) == 0; count++) {
+        mw_stale_format(&finding, line, sizeof(line));
+        tool_complain("%s", line);
+    }
+    return count == 0 ? TOOL_OK : TOOL_STALE;
+}
+
 /* ---- the run ---- */
 
 static int run_views_status(const struct run *run)
@@ -331,6 +352,7 @@ static int run_go(struct run *run)
     if (err == 0 || run->result.lines != 0)
         run_summary(run);
     status = run_worse(status, run_result_status(run));
+    status = run_worse(status, run_stale_status(run));
     return run_worse(status, run_views_status(run));
 }
 

@@ -24,6 +24,7 @@ enum tool_exit {
     TOOL_INPUT = 3,     /* (part of) the input cannot be understood */
     TOOL_RESOURCES = 4, /* out of memory, frames or disk blocks, host's or simulated */
     TOOL_IO = 5,        /* a file cannot be opened, read or written */
+    TOOL_STALE = 6,     /* with detect-stale: the simulated kernel left out a fence */
     TOOL_NO_VALGRIND = 127
 };
 
@@ -50,8 +51,11 @@ int tool_run(int argc, char **argv);
 int tool_record(int argc, char **argv);
 int tool_config(int argc, char **argv);
 
-/* Help: the whole (topic NULL), or of a subcommand. False: there is no such topic. */
+/* Help: the whole (topic NULL), of a subcommand, or "tlb". False: there is no such topic. */
 bool usage_print(FILE *out, const char *topic);
+
+/* Every TLB preset: name, machine, geometry, source. */
+void tlb_presets_print(FILE *out);
 
 /* "Try `mapwalk help TOPIC'." on standard error; returns TOOL_USAGE. */
 int usage_hint(const char *topic);

@@ -11,7 +11,7 @@ static const char usage_main[] =
     "usage: mapwalk run [OPTION]... FILE...            run a scenario, or replay logs\n"
     "       mapwalk record [-o FILE] -- PROGRAM [ARG]...  record a log of a program's accesses\n"
     "       mapwalk config                              list what --set can set\n"
-    "       mapwalk help [run|record|config]\n"
+    "       mapwalk help [run|record|config|tlb]\n"
     "       mapwalk --version\n"
     "\n"
     "examples:\n"
@@ -21,7 +21,8 @@ static const char usage_main[] =
     "  mapwalk record -o ls.lackey -- ls; mapwalk run ls.lackey\n"
     "\n"
     "exit status: 0 done; 1 an expectation failed; 2 usage; 3 input not understood;\n"
-    "             4 out of memory or disk space; 5 a file cannot be opened, read or written\n";
+    "             4 out of memory or disk space; 5 a file cannot be opened, read or written;\n"
+    "             6 with detect-stale: the simulated kernel left out a fence\n";
 
 static const char usage_run[] =
     "usage: mapwalk run [OPTION]... FILE...\n"
@@ -41,7 +42,7 @@ static const char usage_run[] =
     "the machine (see `mapwalk config'):\n"
     "      --profile NAME     start from a named configuration\n"
     "      --set KEY=VALUE    set any key; may be repeated; the last one counts\n"
-    "      --ram SIZE         --mode sv39|sv48|sv57     --tlb SETSxWAYS\n"
+    "      --ram SIZE         --mode sv39|sv48|sv57     --tlb SETSxWAYS|NAME\n"
     "      --disk SIZE        --seed NUMBER\n"
     "      --check            run the checkers after every call and fault (slow)\n"
     "      --quantum N        lines of one log before the next one's turn (4096)\n"
@@ -50,6 +51,7 @@ static const char usage_run[] =
     "examples:\n"
     "  mapwalk run --explain lesson.mw | grep '^fault 3:'\n"
     "  mapwalk run --json --tlb 16x2 sort.lackey | jq .tlb\n"
+    "  mapwalk run --tlb two-level --set tlb.l2=512x4/plru sort.lackey\n"
     "  mapwalk run --events e.jsonl --ram 64M a.strace\n"
     "  zstdcat ls.lackey.zst | mapwalk run -\n";
 
@@ -75,11 +77,31 @@ static const char usage_config[] =
     "usage: mapwalk config\n"
     "\n"
     "Lists every key that `mapwalk run --set KEY=VALUE' knows, with its value in the profile\n"
-    "linux and what it means. Sizes take K, M, G and T.\n"
+    "linux and what it means. Sizes take K, M, G and T. `mapwalk help tlb' explains the keys that\n"
+    "begin with tlb.\n"
     "\n"
     "examples:\n"
     "  mapwalk config | grep costs\n"
     "  mapwalk run --set ram=64M --set costs.trap=1000 lesson.mw\n";
+
+static const char usage_tlb[] =
+    "The TLBs of every hart, as options write them (docs/TLB.md explains the model):\n"
+    "\n"
+    "  --tlb NAME            a preset, one of those below\n"
+    "  --tlb GEOMETRY        one TLB for everything\n"
+    "  --set tlb.l1d=GEOMETRY, tlb.l1i=, tlb.l2=, tlb.l2i=\n"
+    "                        one part: first and second level, for data and for instructions;\n"
+    "                        none: what is there for data serves instructions too\n"
+    "  --set tlb.walk-cache=GEOMETRY   pointers at the levels above pages; none: no such cache\n"
+    "  --set tlb.prefetch=N            pages walked ahead, 0 to 8\n"
+    "\n"
+    "GEOMETRY is [SIZES:]SETSxWAYS[/POLICY]; several are joined by +. SIZES are of 4K, 64K, 2M, "
+    "1G,\n"
+    "512G, 256T, joined by commas; without them: all that the others leave. POLICY is lru (when "
+    "not\n"
+    "given), plru, fifo, random or clock. Examples: 64x4, 1x32/plru, 4K:16x4+2M,1G:1x8/fifo\n"
+    "\n"
+    "presets:\n";
 
 static const char *usage_text(const char *topic)
 {
@@ -89,6 +111,8 @@ static const char *usage_text(const char *topic)
         return usage_run;
     if (strcmp(topic, "record") == 0)
         return usage_record;
+    if (strcmp(topic, "tlb") == 0)
+        return usage_tlb;
     return strcmp(topic, "config") == 0 ? usage_config : NULL;
 }
 
@@ -98,6 +122,8 @@ bool usage_print(FILE *out, const char *topic)
 
     if (text != NULL)
         fputs(text, out);
+    if (text == usage_tlb)
+        tlb_presets_print(out);
     return text != NULL;
 }
 

@@ -7,3 +7,4 @@ show mapwalk help record
 show mapwalk record --help
 show mapwalk help config
 show mapwalk config -h
+show mapwalk help tlb

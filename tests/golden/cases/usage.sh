@@ -9,7 +9,11 @@ show mapwalk run --set ram data/one.mw
 show mapwalk run --set nothing=1 data/one.mw
 show mapwalk run --ram much data/one.mw
 show mapwalk run --ram 0 data/one.mw
-show mapwalk run --tlb 3x4 data/one.mw
+show mapwalk run --tlb 0x4 data/one.mw
+show mapwalk run --tlb rockets data/one.mw
+show mapwalk run --set tlb=custom data/one.mw
+show mapwalk run --set tlb.l2i=64x4 data/one.mw
+show mapwalk run --set tlb.walk-cache=4K:1x8 data/one.mw
 show mapwalk run --mode bare data/one.mw
 show mapwalk run --profile nothing data/one.mw
 show mapwalk run --quantum 0 data/one.mw

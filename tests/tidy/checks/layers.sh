@@ -2,8 +2,8 @@
 # Includes go down the table of layers in CONTRIBUTING.md only.
 #
 # A file below src/X, or a unit test below tests/unit/X, may include headers of X and of folders in lower rows.
-# view is special: public headers and base. tools: public headers, view and base. <mapwalk/event.h>, config.h
-# and stats.h may be included everywhere, hw.h from board; other public headers from kernel on.
+# view is special: public headers and base. tools: public headers, view and base. <mapwalk/event.h>, config.h,
+# stats.h, stale.h and tlb.h may be included everywhere, hw.h from board; other public headers from kernel on.
 sources src tools tests bench include | xargs awk '
     FILENAME == "CONTRIBUTING.md" {
         if (split($0, cell, "|") >= 4 && cell[2] ~ /^ *[0-9]+ *$/) {
@@ -27,7 +27,7 @@ sources src tools tests bench include | xargs awk '
     /^[ \t]*#[ \t]*include[ \t]*<mapwalk\// {
         header = $0
         sub(/.*<mapwalk\//, "", header); sub(/>.*/, "", header)
-        if (header ~ /^(event|config|stats)\.h$/ || (header == "hw.h" && own == "board")) next
+        if (header ~ /^(event|config|stats|stale|tlb)\.h$/ || (header == "hw.h" && own == "board")) next
         if (own != "" && own in row && row[own] < row["kernel"])
             bad("layer " own " must not know <mapwalk/" header ">")
         next

@@ -10,8 +10,7 @@ void rig_config(struct mw_board_config *config, bool hardware_ad)
     config->ram_bytes = RIG_BYTES;
     config->hardware_ad = hardware_ad;
     config->harts = 2;
-    config->tlb_sets = 4;
-    config->tlb_ways = 2;
+    assert_int_equal(mw_tlb_parse("4x2", 0, &config->tlbs.l1d), 0);
     config->disk_bytes = 64 * MW_DISK_BLOCK_BYTES;
 }
 

@@ -22,6 +22,8 @@ static void a_board_without_configuration_has_the_usual_parts(void **state)
 
     (void)state;
     mw_board_config_init(&usual);
+    assert_string_equal(mw_tlbs_preset_of(&usual.tlbs), "simple");
+    assert_int_equal(mw_board_config_validate(&usual, NULL, 0), 0);
     assert_int_equal(new_board(NULL, &board), 0);
     assert_int_equal(mw_board_disk_blocks(board), usual.disk_bytes / MW_DISK_BLOCK_BYTES);
     assert_non_null(mw_board_ram(board, usual.ram_base, usual.ram_bytes));
@@ -33,10 +35,15 @@ static void a_board_without_configuration_has_the_usual_parts(void **state)
     mw_board_free(NULL);
 }
 
-static void assert_refused(const struct mw_board_config *config)
+/* `why`: a word of the reason. */
+static void assert_refused(const struct mw_board_config *config, const char *why)
 {
     struct mw_board *board;
+    char reason[100] = "";
 
+    assert_int_equal(mw_board_config_validate(config, reason, sizeof(reason)), -EINVAL);
+    assert_non_null(strstr(reason, why));
+    assert_int_equal(mw_board_config_validate(config, NULL, 0), -EINVAL);
     assert_int_equal(new_board(config, &board), -EINVAL);
     assert_null(board);
 }
@@ -48,27 +55,27 @@ static void a_field_out_of_range_makes_no_board(void **state)
     (void)state;
     rig_config(&good, true);
     bad = good, bad.harts = 0;
-    assert_refused(&bad);
+    assert_refused(&bad, "harts");
     bad = good, bad.harts = MW_BOARD_HARTS_MAX + 1;
-    assert_refused(&bad);
-    bad = good, bad.tlb_sets = 0;
-    assert_refused(&bad);
-    bad = good, bad.tlb_sets = 3;
-    assert_refused(&bad);
-    bad = good, bad.tlb_ways = 0;
-    assert_refused(&bad);
-    bad = good, bad.tlb_ways = 65;
-    assert_refused(&bad);
+    assert_refused(&bad, "harts");
+    bad = good, bad.asid_bits = 17;
+    assert_refused(&bad, "asid_bits");
+    bad = good, bad.tlbs.l1d.arrays = 0;
+    assert_refused(&bad, "tlb.l1d");
+    bad = good, bad.tlbs.l1d.array[0].sets = 0;
+    assert_refused(&bad, "sets");
+    bad = good, bad.tlbs.prefetch = MW_TLB_PREFETCH_MAX + 1;
+    assert_refused(&bad, "prefetch");
     bad = good, bad.ram_base += 8;
-    assert_refused(&bad);
+    assert_refused(&bad, "ram_base");
     bad = good, bad.ram_bytes = 0;
-    assert_refused(&bad);
+    assert_refused(&bad, "ram_bytes");
     bad = good, bad.ram_base = ((uint64_t)1 << 56) - RIG_PAGE;
-    assert_refused(&bad);
+    assert_refused(&bad, "2^56");
     bad = good, bad.disk_bytes += 1;
-    assert_refused(&bad);
+    assert_refused(&bad, "disk_bytes");
     bad = good, bad.ram_base = 0, bad.ram_identity = true;
-    assert_refused(&bad);
+    assert_refused(&bad, "ram_identity");
 }
 
 static void each_allocation_may_fail_once(void **state)
@@ -83,7 +90,8 @@ static void each_allocation_may_fail_once(void **state)
         assert_null(board); /* what leaks is found by a contract in mw_board_new */
         failures++;
     }
-    assert_int_equal(failures, 5); /* the board, its harts, a TLB for each of two, the disk */
+    /* The board, its harts, six in the TLB of each of two, the disk. */
+    assert_int_equal(failures, 15);
     mw_board_free(board);
 }
 

@@ -426,6 +426,112 @@ static void hits_traps_and_fences_cost_what_the_configuration_says(void **state)
     rig_stop(&r);
 }
 
+/* ---- ASIDs, levels, listeners ---- */
+
+/* The field is WARL: bits that are not implemented read 0, and mean nothing in a fence either. */
+static void satp_keeps_only_the_asid_bits_that_there_are(void **state)
+{
+    static const unsigned widths[] = {0, 1, 9, 16};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+        uint64_t kept = ((uint64_t)1 << widths[i]) - 1;
+        struct mw_board_config config;
+        struct rig r;
+        uint64_t satp;
+
+        rig_config(&config, true);
+        config.asid_bits = widths[i];
+        rig_start_as(&r, &config);
+        assert_int_equal(mw_hart_write_satp(
+                             r.board, 0, (uint64_t)8 << 60 | (uint64_t)0xffff << 44 | r.root >> 12),
+                         0);
+        assert_int_equal(mw_hart_read_satp(r.board, 0, &satp), 0);
+        assert_true(satp == ((uint64_t)8 << 60 | kept << 44 | r.root >> 12));
+        rig_map(&r, RIG_VA, 0, RIG_RW);
+        load_word(&r, 0, RIG_VA);
+        assert_int_equal(mw_hart_sfence(r.board, 0, false, 0, true, 0xffff), 0);
+        assert_int_equal(counters(&r, 0).dropped, 1);
+        rig_stop(&r);
+    }
+}
+
+static void without_asid_bits_a_kernel_must_fence_between_address_spaces(void **state)
+{
+    struct mw_board_config config;
+    struct rig r;
+
+    (void)state;
+    rig_config(&config, true);
+    config.asid_bits = 0;
+    rig_start_as(&r, &config);
+    rig_map(&r, RIG_VA, 0, RIG_RW);
+    *rig_word(&r, RIG_FRAME) = 55;
+    assert_int_equal(load_word(&r, 0, RIG_VA), 55);
+    /* An address space with nothing in it; the TLB cannot tell it from the first. */
+    assert_int_equal(mw_hart_set_satp(r.board, 0, MW_MODE_SV39, RIG_FRAME + RIG_PAGE, 2), 0);
+    assert_int_equal(load_word(&r, 0, RIG_VA), 55);
+    assert_int_equal(mw_hart_sfence(r.board, 0, false, 0, false, 0), 0);
+    load_trap(&r, RIG_VA);
+    rig_stop(&r);
+}
+
+static void every_tlb_of_a_hart_has_counters(void **state)
+{
+    struct mw_board_config config;
+    struct mw_hart_counters seen;
+    struct rig r;
+
+    (void)state;
+    rig_config(&config, true);
+    assert_int_equal(mw_tlb_parse("1x2", 0, &config.tlbs.l1i), 0);
+    assert_int_equal(mw_tlb_parse("16x4", 0, &config.tlbs.l2), 0);
+    assert_int_equal(mw_tlb_parse("1x8", 1, &config.tlbs.walk_cache), 0);
+    rig_start_as(&r, &config);
+    for (uint64_t page = 0; page < 9; page++)
+        rig_map(&r, RIG_VA + page * RIG_PAGE, page, RIG_RW);
+    for (unsigned round = 0; round < 2; round++)
+        for (uint64_t page = 0; page < 9; page++)
+            load_word(&r, 0, RIG_VA + page * RIG_PAGE);
+    seen = counters(&r, 0);
+    assert_int_equal(seen.tlb[MW_TLB_L1D].compulsory, 9);
+    assert_int_equal(seen.tlb[MW_TLB_L2].misses[MW_SIZE_4K], 9);
+    assert_int_equal(seen.tlb[MW_TLB_L2].fills[MW_SIZE_4K], 9);
+    assert_int_equal(seen.hits[MW_LOAD], seen.tlb[MW_TLB_L1D].hits[MW_SIZE_4K]);
+    assert_int_equal(seen.hits[MW_LOAD] + seen.misses[MW_LOAD], 18);
+    assert_int_equal(seen.tlb[MW_TLB_L2].hits[MW_SIZE_4K], seen.misses[MW_LOAD] - 9);
+    assert_int_equal(seen.fills, seen.misses[MW_LOAD] + 9);
+    assert_int_equal(seen.tlb[MW_TLB_L1I].compulsory, 0);
+    assert_int_equal(seen.walker.walks, 9);
+    assert_int_equal(seen.walker.skipped[MW_SIZE_2M], 8);
+    assert_int_equal(seen.references, 3 + 8);
+    /* 3 + 8 PTEs, and hits of either level as they cost. */
+    assert_int_equal(mw_board_time_ns(r.board),
+                     11 * 20 + seen.hits[MW_LOAD] + 8 * seen.tlb[MW_TLB_L2].hits[MW_SIZE_4K]);
+    assert_int_equal(mw_hart_sfence(r.board, 0, false, 0, false, 0), 0);
+    seen = counters(&r, 0);
+    assert_int_equal(seen.dropped, seen.tlb[MW_TLB_L1D].dropped + seen.tlb[MW_TLB_L2].dropped);
+    assert_int_equal(seen.tlb[MW_TLB_L2].dropped, 9);
+    rig_stop(&r);
+}
+
+static void who_begins_to_listen_hears_the_next_hit(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, true);
+    rig_map(&r, RIG_VA, 0, RIG_RW);
+    for (unsigned n = 0; n < 3; n++)
+        load_word(&r, 0, RIG_VA);
+    rig_listen(&r);
+    load_word(&r, 0, RIG_VA);
+    assert_int_equal(rig_event(&r, MW_EVENT_TLB_HIT, 0)->arg[2], MW_TLB_L1D);
+    assert_int_equal(r.events, 1);
+    assert_int_equal(counters(&r, 0).hits[MW_LOAD], 3);
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +554,10 @@ int main(void)
         cmocka_unit_test(a_retry_is_an_operation_of_its_own),
         cmocka_unit_test(time_never_goes_back_when_harts_take_turns),
         cmocka_unit_test(hits_traps_and_fences_cost_what_the_configuration_says),
+        cmocka_unit_test(satp_keeps_only_the_asid_bits_that_there_are),
+        cmocka_unit_test(without_asid_bits_a_kernel_must_fence_between_address_spaces),
+        cmocka_unit_test(every_tlb_of_a_hart_has_counters),
+        cmocka_unit_test(who_begins_to_listen_hears_the_next_hit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@
 #define WORLD_BASE   ((uint64_t)0x80000000)
 #define WORLD_BYTES  ((uint64_t)1 << 34) /* sparse: it costs what a test touches */
 #define WORLD_EVENTS 64
+#define WORLD_SIZES  ((1u << MW_SIZE_COUNT) - 1) /* all there are */
 
 #define LEAF_RWX (PTE_V | PTE_RWX | PTE_A | PTE_D)
 #define LEAF_RW  (PTE_V | PTE_R | PTE_W | PTE_A | PTE_D)
@@ -76,6 +77,7 @@ static inline void world_record(void *context, const struct mw_event *event)
 static inline void world_listen(struct world *w)
 {
     assert_int_equal(event_subscribe(&w->bus, MW_EVENTS_ALL, world_record, w), 0);
+    hart_listeners_changed(&w->hart);
     w->events = 0;
 }
 
@@ -123,13 +125,59 @@ static inline struct walk_rules world_rules(const struct world *w, enum mw_mode 
     return (struct walk_rules){.mode = mode, .root = w->root};
 }
 
+/* One TLB with LRU for pages of all sizes, and nothing else. */
+static inline struct mw_tlbs world_tlbs(uint32_t sets, uint32_t ways)
+{
+    return (struct mw_tlbs){
+        .l1d = {.arrays = 1, .array = {{sets, ways, WORLD_SIZES, MW_REPLACE_LRU}}}};
+}
+
+/* A setup with all bits of the ASID, and costs that tell hits, second hits and fetches apart. */
+static inline struct hart_setup world_setup(struct mw_tlbs tlbs)
+{
+    return (struct hart_setup){.asid_bits = 16, .tlbs = tlbs, .seed = 1, .costs = {1, 10, 100}};
+}
+
+static inline void world_start_setup(struct world *w, const struct hart_setup *setup)
+{
+    assert_int_equal(hart_init(&w->hart, setup, &w->alloc, &w->ram, &w->bus, &w->clock), 0);
+    hart_set_satp(&w->hart, MW_MODE_SV39, w->root, 1);
+}
+
 static inline void world_start_hart(struct world *w, uint32_t sets, uint32_t ways)
 {
-    struct hart_setup setup = {
-        .tlb_sets = sets, .tlb_ways = ways, .hit_ns = 1, .walk_step_ns = 100};
+    struct hart_setup setup = world_setup(world_tlbs(sets, ways));
 
-    assert_int_equal(hart_init(&w->hart, &setup, &w->alloc, &w->ram, &w->bus, &w->clock), 0);
-    hart_set_satp(&w->hart, MW_MODE_SV39, w->root, 1);
+    world_start_setup(w, &setup);
+}
+
+/* Entries that a TLB has now. */
+static inline uint64_t world_entries(const struct tlb *tlb)
+{
+    uint64_t entries = 0;
+
+    for (uint32_t i = 0; i < tlb->arrays; i++)
+        for (unsigned form = 0; form < TLB_FORMS; form++)
+            entries += tlb->array[i].form_count[form];
+    return entries;
+}
+
+/* What all its sizes come to. */
+static inline uint64_t world_sum(const uint64_t by_size[MW_SIZE_COUNT])
+{
+    uint64_t sum = 0;
+
+    for (unsigned size = 0; size < MW_SIZE_COUNT; size++)
+        sum += by_size[size];
+    return sum;
+}
+
+/* The entry of a TLB for (va, asid), or NULL. */
+static inline struct tlb_entry *world_entry(struct tlb *tlb, vaddr_t va, uint16_t asid)
+{
+    struct tlb_place place = tlb_find(tlb, va, asid);
+
+    return place.array == NULL ? NULL : tlb_place_entry(place);
 }
 
 /* The n-th recorded event of a kind (counted from 0), or NULL. */

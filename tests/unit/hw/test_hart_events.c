@@ -1,53 +1,7 @@
 /*
  * What a hart tells: simulated time, events and their operations; and what its checker finds.
  */
-#include "unit/hw/tables.h"
-
-#define FRAME ((uint64_t)(WORLD_BASE + ((uint64_t)1 << 30)))
-#define VA    ((vaddr_t)0x40201000)
-
-static pte_t page_of(unsigned n, uint64_t flags)
-{
-    return pte_make(paddr(FRAME + n * PAGE_BYTES), flags);
-}
-
-static paddr_t map(struct world *w, vaddr_t va, unsigned n, uint64_t flags)
-{
-    return world_map(w, MW_MODE_SV39, va, 0, page_of(n, flags));
-}
-
-/* A world whose hart runs in S-mode under Sv39 with ASID 1. */
-static void start(struct world *w)
-{
-    world_init(w);
-    world_start_hart(w, 4, 2);
-}
-
-static void finish(struct world *w)
-{
-    assert_true(tlb_check(&w->hart.tlb, &w->ram));
-    hart_destroy(&w->hart);
-    world_destroy(w);
-}
-
-static bool access_ok(struct world *w, vaddr_t va, enum mw_access access)
-{
-    struct trap trap;
-
-    if (hart_translate(&w->hart, va, access, &trap) != NULL)
-        return true;
-    event_op_end(&w->bus, trap.opened_op);
-    return false;
-}
-
-static struct trap access_trap(struct world *w, vaddr_t va, enum mw_access access)
-{
-    struct trap trap;
-
-    assert_null(hart_translate(&w->hart, va, access, &trap));
-    event_op_end(&w->bus, trap.opened_op);
-    return trap;
-}
+#include "unit/hw/one_hart.h"
 
 /* ---- time ---- */
 
@@ -67,7 +21,9 @@ static void a_miss_pays_per_fetch_and_hits_pay_when_time_is_settled(void **state
     hart_settle_time(&w.hart);
     assert_int_equal(w.clock.now_ns, 302);
     assert_true(access_ok(&w, VA, MW_LOAD));
-    access_trap(&w, VA + PAGE_BYTES, MW_LOAD); /* a miss settles first */
+    world_listen(&w); /* from now on somebody looks at the clock: a miss settles first */
+    access_trap(&w, VA + PAGE_BYTES, MW_LOAD);
+    assert_int_equal(world_event(&w, MW_EVENT_TLB_MISS, 0)->time_ns, 303);
     assert_int_equal(w.clock.now_ns, 603);
     finish(&w);
 }
@@ -114,6 +70,8 @@ static void a_miss_tells_its_story_in_one_operation(void **state)
     assert_int_equal(w.event[0].arg[2], 1);
     assert_int_equal(w.event[6].arg[0], VA + 9);
     assert_int_equal(w.event[6].arg[1], MW_STORE);
+    assert_int_equal(w.event[6].arg[2], MW_TLB_L1D);
+    assert_int_equal(w.event[6].arg[3], MW_SIZE_4K);
     finish(&w);
 }
 

@@ -1,90 +1,43 @@
 /*
- * Rules of the TLB alone: what matches, what is evicted, what each form of SFENCE.VMA drops and
- * what it must not.
+ * Rules of one TLB alone: what matches, what a fill evicts, what is told, what the checker finds.
+ * Replacement has a file of its own (test_tlb_policy.c), and so have fences (test_tlb_fence.c) and
+ * translations that are cached in parts (test_tlb_parts.c).
  *
- * Pages are named by number; page n is mapped to frame n. After each test the checker must find
- * nothing.
+ * After each test the checker must find nothing.
  */
-#include "unit/hw/tables.h"
+#include "unit/hw/one_tlb.h"
 
-#define FRAMES (WORLD_BASE + ((uint64_t)1 << 30))
-#define LOCAL  LEAF_RW
-#define GLOBAL (LEAF_RW | PTE_G)
-
-struct fixture {
-    struct world w;
-    struct tlb tlb;
-};
-
-static void start(struct fixture *f, uint32_t sets, uint32_t ways)
+static void a_failed_allocation_leaves_nothing_behind(void **state)
 {
-    world_init(&f->w);
-    assert_int_equal(tlb_init(&f->tlb, &f->w.alloc, sets, ways), 0);
-}
-
-static void finish(struct fixture *f)
-{
-    assert_true(tlb_check(&f->tlb, &f->w.ram));
-    tlb_destroy(&f->tlb);
-    world_destroy(&f->w);
-}
-
-static vaddr_t page(uint64_t n)
-{
-    return n << PAGE_SHIFT;
-}
-
-static struct tlb_entry *fill(struct fixture *f, vaddr_t va, uint16_t asid, unsigned level,
-                              uint64_t flags)
-{
-    uint64_t frame = FRAMES + ((va >> level_shift(level) & 7) << level_shift(level));
-    pte_t pte = pte_make(paddr(level < 3 ? frame : 0), flags);
-
-    return tlb_fill(&f->tlb, &f->w.bus, &f->w.ram, va, asid, level, pte, paddr(WORLD_BASE + 8));
-}
-
-static void flush(struct fixture *f, bool has_va, vaddr_t va, bool has_asid, uint16_t asid)
-{
-    tlb_flush(&f->tlb, &f->w.bus, has_va, va, has_asid, asid);
-}
-
-static bool has(struct fixture *f, vaddr_t va, uint16_t asid)
-{
-    return tlb_find(&f->tlb, va, asid) != NULL;
-}
-
-static uint32_t live(const struct fixture *f)
-{
-    uint32_t count = 0;
-
-    for (unsigned form = 0; form < TLB_FORMS; form++)
-        count += f->tlb.form_count[form];
-    return count;
-}
-
-static void a_geometry_that_makes_no_sense_is_refused(void **state)
-{
+    struct mw_tlb geometry = {.arrays = 2,
+                              .array = {{64, 4, 1, MW_REPLACE_LRU}, {1, 8, 4, MW_REPLACE_CLOCK}}};
     struct alloc alloc = {0};
-    struct tlb tlb = {.stamp = 42};
+    struct tlb tlb;
+    uint64_t calls;
 
     (void)state;
-    assert_int_equal(tlb_init(&tlb, &alloc, 0, 4), -EINVAL);
-    assert_int_equal(tlb_init(&tlb, &alloc, 3, 4), -EINVAL);
-    assert_int_equal(tlb_init(&tlb, &alloc, 4, 0), -EINVAL);
-    assert_int_equal(tlb_init(&tlb, &alloc, 1u << 31, 4), -ENOMEM);
-    assert_int_equal(tlb.stamp, 42);
-    assert_int_equal(alloc.live_blocks, 0);
+    assert_int_equal(tlb_init(&tlb, &alloc, &geometry, MW_TLB_L1D, 1), 0);
+    calls = alloc.calls;
+    tlb_destroy(&tlb);
+    for (uint64_t i = 1; i <= calls; i++) {
+        alloc = (struct alloc){.fail_at = i};
+        assert_int_equal(tlb_init(&tlb, &alloc, &geometry, MW_TLB_L1D, 1), -ENOMEM);
+        assert_int_equal(alloc.live_blocks, 0);
+        tlb_destroy(&tlb); /* harmless */
+    }
 }
 
-static void a_failed_allocation_leaves_the_struct_alone(void **state)
+static void a_tlb_that_is_not_there_finds_and_keeps_nothing(void **state)
 {
-    struct alloc alloc = {.fail_at = 1};
-    struct tlb tlb = {.stamp = 42};
+    const struct mw_tlb none = {0};
+    struct fixture f;
 
     (void)state;
-    assert_int_equal(tlb_init(&tlb, &alloc, 64, 4), -ENOMEM);
-    assert_int_equal(tlb.stamp, 42);
-    assert_int_equal(alloc.live_blocks, 0);
+    start_tlb(&f, &none);
+    assert_null(fill_size(&f, page(1), 1, MW_SIZE_4K, LOCAL).array);
+    assert_false(has(&f, page(1), 1));
+    assert_int_equal(flush(&f, false, 0, false, 0), 0);
+    finish(&f);
 }
 
 static void an_empty_tlb_matches_nothing(void **state)
@@ -95,30 +48,40 @@ static void an_empty_tlb_matches_nothing(void **state)
     start(&f, 4, 2);
     assert_false(has(&f, 0, 0));
     assert_false(has(&f, UINT64_MAX, UINT16_MAX)); /* not even what looks like TLB_EMPTY */
-    assert_null(tlb_probe_page(&f.tlb, UINT64_MAX, UINT16_MAX));
     finish(&f);
 }
 
 static void an_entry_keeps_what_the_walk_returned(void **state)
 {
-    pte_t pte = pte_make(paddr(FRAMES), LOCAL | PTE_U);
+    pte_t pte = pte_make(paddr(FRAMES + PAGE_BYTES), LOCAL | PTE_U);
+    struct tlb_place place;
     struct tlb_entry *entry;
     struct fixture f;
 
     (void)state;
     start(&f, 4, 2);
-    entry = tlb_fill(&f.tlb, &f.w.bus, &f.w.ram, page(9) + 123, 7, 0, pte, paddr(WORLD_BASE + 72));
-    assert_ptr_equal(tlb_find(&f.tlb, page(9) + 4095, 7), entry);
-    assert_ptr_equal(tlb_probe_page(&f.tlb, page(9), 7), entry);
+    place = fill_size(&f, page(9) + 123, 7, MW_SIZE_4K, LOCAL | PTE_U);
+    entry = tlb_place_entry(place);
+    assert_ptr_equal(find(&f, page(9) + 4095, 7), entry);
     assert_int_equal(entry->pte.raw, pte.raw);
-    assert_int_equal(entry->pte_address.raw, WORLD_BASE + 72);
+    assert_int_equal(entry->pte_address.raw, LEAF_AT);
     assert_int_equal(entry->allowed, walk_allowed(pte));
-    assert_ptr_equal(entry->host, ram_host(&f.w.ram, paddr(FRAMES)));
-    assert_int_equal(tlb_entry_va(entry), page(9));
-    assert_int_equal(f.tlb.fills, 1);
+    assert_int_equal(entry->base.raw, FRAMES + PAGE_BYTES);
+    assert_int_equal(entry->size, MW_SIZE_4K);
+    assert_int_equal(entry->leaf_size, MW_SIZE_4K);
+    assert_false(entry->prefetched);
+    assert_int_equal(tlb_array_va(place.array, place.index), page(9));
+    assert_int_equal(f.tlb.counters.fills[MW_SIZE_4K], 1);
     assert_false(has(&f, page(8), 7));
     assert_false(has(&f, page(10), 7));
     finish(&f);
+}
+
+static vaddr_t filled_address(struct fixture *f, vaddr_t va, unsigned size)
+{
+    struct tlb_place place = fill_size(f, va, 1, size, LOCAL);
+
+    return tlb_array_va(place.array, place.index);
 }
 
 static void the_address_of_an_entry_is_canonical_again(void **state)
@@ -130,8 +93,8 @@ static void the_address_of_an_entry_is_canonical_again(void **state)
     (void)state;
     start(&f, 4, 2);
     for (size_t i = 0; i < sizeof(va) / sizeof(va[0]); i++)
-        assert_int_equal(tlb_entry_va(fill(&f, va[i], 1, 0, LOCAL)), va[i]);
-    assert_int_equal(tlb_entry_va(fill(&f, ~(vaddr_t)0, 1, 3, LOCAL)), ~(vaddr_t)0 << 39);
+        assert_int_equal(filled_address(&f, va[i], MW_SIZE_4K), va[i]);
+    assert_int_equal(filled_address(&f, ~(vaddr_t)0, MW_SIZE_512G), ~(vaddr_t)0 << 39);
     finish(&f);
 }
 
@@ -144,7 +107,7 @@ static void address_spaces_do_not_see_each_others_entries(void **state)
     fill(&f, page(1), 1, 0, LOCAL);
     assert_false(has(&f, page(1), 2));
     fill(&f, page(1), 2, 0, LOCAL);
-    assert_ptr_not_equal(tlb_find(&f.tlb, page(1), 1), tlb_find(&f.tlb, page(1), 2));
+    assert_ptr_not_equal(find(&f, page(1), 1), find(&f, page(1), 2));
     assert_int_equal(live(&f), 2);
     finish(&f);
 }
@@ -157,10 +120,9 @@ static void a_global_entry_serves_every_address_space(void **state)
     (void)state;
     start(&f, 4, 4);
     entry = fill(&f, page(1), 1, 0, GLOBAL);
-    assert_ptr_equal(tlb_find(&f.tlb, page(1), 0), entry);
-    assert_ptr_equal(tlb_find(&f.tlb, page(1), UINT16_MAX), entry);
-    assert_true(tlb_entry_serves(entry, 99));
-    assert_null(tlb_probe_page(&f.tlb, page(1), 1)); /* the hot path knows local pages only */
+    assert_ptr_equal(find(&f, page(1), 0), entry);
+    assert_ptr_equal(find(&f, page(1), UINT16_MAX), entry);
+    assert_true(tlb_array_serves(&f.tlb.array[0], (uint32_t)(entry - f.tlb.array[0].entries), 99));
     finish(&f);
 }
 
@@ -170,16 +132,15 @@ static void a_superpage_matches_its_whole_range_and_nothing_beside(void **state)
 
     (void)state;
     start(&f, 4, 4);
-    for (unsigned level = 1; level < TLB_LEVELS; level++) {
+    for (unsigned level = 1; level < LEVELS; level++) {
         vaddr_t va = level_bytes(level) * 6;
         struct tlb_entry *entry = fill(&f, va + level_bytes(level) / 2, 1, level, LOCAL);
 
-        assert_ptr_equal(tlb_find(&f.tlb, va, 1), entry);
-        assert_ptr_equal(tlb_find(&f.tlb, va + level_bytes(level) - 1, 1), entry);
+        assert_ptr_equal(find(&f, va, 1), entry);
+        assert_ptr_equal(find(&f, va + level_bytes(level) - 1, 1), entry);
         assert_false(has(&f, va - 1, 1));
         assert_false(has(&f, va + level_bytes(level), 1));
-        assert_int_equal(tlb_entry_va(entry), va);
-        assert_int_equal(entry->form, level * 2);
+        assert_int_equal(entry->size, tlb_level_size(level));
         flush(&f, false, 0, false, 0);
     }
     finish(&f);
@@ -194,8 +155,8 @@ static void the_least_recently_used_way_is_evicted(void **state)
     for (uint64_t n = 0; n < 8; n += 2) /* set 0 */
         fill(&f, page(n), 1, 0, LOCAL);
     fill(&f, page(1), 1, 0, LOCAL); /* set 1 takes no part */
-    tlb_touch(&f.tlb, tlb_find(&f.tlb, page(0), 1));
-    tlb_touch(&f.tlb, tlb_find(&f.tlb, page(4), 1));
+    use(&f, page(0), 1);
+    use(&f, page(4), 1);
     fill(&f, page(8), 1, 0, LOCAL); /* order of use now: 2 6 0 4 */
     assert_false(has(&f, page(2), 1));
     fill(&f, page(10), 1, 0, LOCAL);
@@ -204,7 +165,7 @@ static void the_least_recently_used_way_is_evicted(void **state)
     assert_false(has(&f, page(0), 1));
     assert_true(has(&f, page(4), 1) && has(&f, page(8), 1) && has(&f, page(10), 1) &&
                 has(&f, page(12), 1) && has(&f, page(1), 1));
-    assert_int_equal(f.tlb.evictions, 3);
+    assert_int_equal(f.tlb.counters.evictions, 3);
     finish(&f);
 }
 
@@ -219,7 +180,7 @@ static void an_empty_way_is_taken_before_anything_is_evicted(void **state)
     fill(&f, page(2), 1, 0, LOCAL);
     flush(&f, true, page(1), true, 1);
     fill(&f, page(3), 1, 0, LOCAL);
-    assert_int_equal(f.tlb.evictions, 0);
+    assert_int_equal(f.tlb.counters.evictions, 0);
     assert_true(has(&f, page(0), 1) && has(&f, page(2), 1) && has(&f, page(3), 1));
     finish(&f);
 }
@@ -238,9 +199,12 @@ static void a_fill_for_the_same_page_replaces_its_entry(void **state)
     assert_true(pte_has(second->pte, PTE_D));
     assert_int_equal(second->allowed, walk_allowed(second->pte));
     assert_int_equal(live(&f), 2);
-    assert_int_equal(f.tlb.evictions, 0);
-    assert_int_equal(f.tlb.fills, 3);
-    assert_true(second->stamp > tlb_find(&f.tlb, page(2), 1)->stamp); /* a fill is a use */
+    assert_int_equal(f.tlb.counters.evictions, 0);
+    assert_int_equal(f.tlb.counters.fills[MW_SIZE_4K], 3);
+    fill(&f, page(4), 1, 0, LOCAL);
+    fill(&f, page(6), 1, 0, LOCAL);
+    fill(&f, page(8), 1, 0, LOCAL); /* page 2 goes, as a fill is a use */
+    assert_true(has(&f, page(0), 1) && !has(&f, page(2), 1));
     finish(&f);
 }
 
@@ -258,8 +222,8 @@ static void a_new_superpage_evicts_the_smaller_entries_inside_it_and_no_others(v
     fill(&f, va + level_bytes(2), 1, 0, LOCAL);
     fill(&f, va + page(5), 2, 0, LOCAL); /* of another address space */
     fill(&f, va, 1, 2, LOCAL);
-    assert_int_equal(f.tlb.evictions, 3);
-    assert_int_equal(tlb_find(&f.tlb, va + page(77), 1)->form, 4);
+    assert_int_equal(f.tlb.counters.evictions, 3);
+    assert_int_equal(find(&f, va + page(77), 1)->size, MW_SIZE_1G);
     assert_false(has(&f, va + page(77), 2));
     assert_true(has(&f, va - PAGE_BYTES, 1));
     assert_true(has(&f, va + level_bytes(2), 1));
@@ -273,15 +237,15 @@ static void a_new_page_evicts_the_superpages_around_it(void **state)
 
     (void)state;
     start(&f, 16, 4);
-    for (unsigned level = 1; level < TLB_LEVELS; level++) {
+    for (unsigned level = 1; level < LEVELS; level++) {
         flush(&f, false, 0, false, 0);
         fill(&f, page(3), 1, level, LOCAL);
         fill(&f, page(3), 2, level, LOCAL);
         fill(&f, page(5), 1, 0, LOCAL);
-        assert_int_equal(tlb_find(&f.tlb, page(5), 1)->form, 0);
+        assert_int_equal(find(&f, page(5), 1)->size, MW_SIZE_4K);
         assert_false(has(&f, page(3), 1));
         assert_true(has(&f, page(3), 2));
-        assert_true(tlb_check(&f.tlb, &f.w.ram));
+        assert_true(tlb_check(&f.tlb, f.stamp));
     }
     finish(&f);
 }
@@ -297,9 +261,9 @@ static void a_page_that_becomes_global_replaces_the_entries_of_all_address_space
     fill(&f, page(2), 2, 0, LOCAL);
     fill(&f, page(1), 3, 0, GLOBAL);
     assert_int_equal(live(&f), 2);
-    assert_int_equal(tlb_find(&f.tlb, page(1), 1)->form, 1);
+    assert_true(pte_has(find(&f, page(1), 1)->pte, PTE_G));
     fill(&f, page(1), 2, 0, LOCAL); /* and back again */
-    assert_int_equal(tlb_find(&f.tlb, page(1), 2)->form, 0);
+    assert_false(pte_has(find(&f, page(1), 2)->pte, PTE_G));
     assert_false(has(&f, page(1), 1));
     finish(&f);
 }
@@ -314,170 +278,53 @@ static void an_evicted_entry_is_gone_and_counted(void **state)
     fill(&f, page(2), 1, 0, LOCAL);
     tlb_evict(&f.tlb, &f.w.bus, tlb_find(&f.tlb, page(1), 1));
     assert_false(has(&f, page(1), 1));
-    assert_null(tlb_probe_page(&f.tlb, page(1), 1));
     assert_true(has(&f, page(2), 1));
-    assert_int_equal(f.tlb.evictions, 1);
+    assert_int_equal(f.tlb.counters.evictions, 1);
     finish(&f);
 }
 
-/* ---- SFENCE.VMA: for each form, every kind of entry that it may or may not drop ---- */
-
-#define HERE  page(513)                    /* an address inside the second superpage of level 1 */
-#define THERE (page(513) + level_bytes(4)) /* shares no page of any size with HERE */
-
-/* What the entries are: two address spaces, here and there, one size, local or global. */
-static void fill_all(struct fixture *f, unsigned level)
+static void a_fill_in_one_array_evicts_what_overlaps_it_in_the_others(void **state)
 {
-    fill(f, HERE, 1, level, LOCAL);
-    fill(f, HERE, 2, level, LOCAL);
-    fill(f, THERE, 1, level, LOCAL);
-    fill(f, THERE, 2, level, LOCAL);
-}
-
-static void fence_without_operands_drops_everything(void **state)
-{
+    const struct mw_tlb geometry = {.arrays = 2,
+                                    .array = {{4, 2, 1u << MW_SIZE_4K, MW_REPLACE_LRU},
+                                              {1, 4, 1u << MW_SIZE_2M, MW_REPLACE_LRU}}};
     struct fixture f;
 
     (void)state;
-    start(&f, 16, 8);
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        uint64_t before = f.tlb.dropped;
+    start_tlb(&f, &geometry);
+    fill(&f, page(3), 1, 0, LOCAL);
+    fill(&f, page(600), 1, 0, LOCAL);
+    fill(&f, page(3), 1, 1, LOCAL);
+    assert_int_equal(find(&f, page(3), 1)->size, MW_SIZE_2M);
+    assert_true(has(&f, page(600), 1));
+    fill(&f, page(3), 1, 0, LOCAL);
+    assert_int_equal(find(&f, page(3), 1)->size, MW_SIZE_4K);
+    assert_false(has(&f, page(4), 1));
+    assert_int_equal(f.tlb.counters.evictions, 2);
+    finish(&f);
+}
 
-        fill_all(&f, level);
-        fill(&f, HERE + 2 * level_bytes(4), 1, level, GLOBAL);
-        flush(&f, false, 0, false, 0);
-        assert_int_equal(live(&f), 0);
-        assert_int_equal(f.tlb.dropped - before, 5);
+static void sets_that_are_no_power_of_two_are_page_numbers_modulo_their_count(void **state)
+{
+    struct tlb_place place;
+    struct fixture f;
+
+    (void)state;
+    start(&f, 7, 2);
+    for (uint64_t n = 100; n < 120; n++) {
+        place = fill_size(&f, page(n), 1, MW_SIZE_4K, LOCAL);
+        assert_int_equal(place.index / 2, n % 7);
+        place = fill_size(&f, n << 21, 1, MW_SIZE_2M, LOCAL);
+        assert_int_equal(place.index / 2, n % 7);
     }
-    assert_int_equal(f.tlb.flushes, TLB_LEVELS);
-    finish(&f);
-}
-
-static void fence_of_an_asid_drops_all_of_it_but_global_entries(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f, 16, 8);
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        vaddr_t elsewhere = HERE + 2 * level_bytes(4);
-
-        flush(&f, false, 0, false, 0);
-        fill_all(&f, level);
-        fill(&f, elsewhere, 1, level, GLOBAL);
-        flush(&f, false, 0, true, 1);
-        assert_false(has(&f, HERE, 1));
-        assert_false(has(&f, THERE, 1));
-        assert_true(has(&f, HERE, 2));
-        assert_true(has(&f, THERE, 2));
-        assert_true(has(&f, elsewhere, 1));
-        assert_int_equal(live(&f), 3);
-    }
-    finish(&f);
-}
-
-static void fence_of_asid_zero_leaves_global_entries_whose_tag_says_zero(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f, 4, 4);
-    fill(&f, page(1), 0, 0, GLOBAL);
-    fill(&f, page(2), 0, 0, LOCAL);
-    flush(&f, false, 0, true, 0);
-    assert_true(has(&f, page(1), 0));
-    assert_false(has(&f, page(2), 0));
-    fill(&f, page(2), 0, 0, LOCAL);
-    flush(&f, true, page(1), true, 0);
-    assert_true(has(&f, page(1), 0));
-    assert_true(has(&f, page(2), 0));
-    finish(&f);
-}
-
-static void fence_of_an_address_drops_what_translates_it_in_every_address_space(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f, 16, 8);
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        flush(&f, false, 0, false, 0);
-        fill_all(&f, level);
-        flush(&f, true, HERE, false, 0);
-        assert_false(has(&f, HERE, 1));
-        assert_false(has(&f, HERE, 2));
-        assert_true(has(&f, THERE, 1));
-        assert_true(has(&f, THERE, 2));
-        fill(&f, HERE, 1, level, GLOBAL);
-        flush(&f, true, THERE, false, 0);
-        assert_true(has(&f, HERE, 1));
-        flush(&f, true, HERE, false, 0);
-        assert_int_equal(live(&f), 0);
-    }
-    finish(&f);
-}
-
-static void fence_of_an_address_in_an_asid_drops_exactly_that(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f, 16, 8);
-    for (unsigned level = 0; level < TLB_LEVELS; level++) {
-        flush(&f, false, 0, false, 0);
-        fill_all(&f, level);
-        flush(&f, true, HERE, true, 1);
-        assert_false(has(&f, HERE, 1));
-        assert_int_equal(live(&f), 3);
-        flush(&f, true, HERE, true, 3);
-        assert_int_equal(live(&f), 3);
-        fill(&f, HERE, 1, level, GLOBAL); /* replaces what 2 had there */
-        flush(&f, true, HERE, true, 1);
-        assert_true(has(&f, HERE, 1));
-        assert_int_equal(live(&f), 3);
-    }
-    finish(&f);
-}
-
-static void fence_of_any_address_in_a_superpage_drops_it_and_not_its_neighbours(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f, 4, 4);
-    for (unsigned level = 1; level < TLB_LEVELS; level++) {
-        uint64_t bytes = level_bytes(level);
-
-        flush(&f, false, 0, false, 0);
-        fill(&f, bytes, 1, level, LOCAL);
-        fill(&f, bytes * 2, 1, level, LOCAL);
-        fill(&f, bytes * 3, 1, level, LOCAL);
-        flush(&f, true, bytes * 3 - 1, true, 1);
-        assert_true(has(&f, bytes, 1) && !has(&f, bytes * 2, 1) && has(&f, bytes * 3, 1));
-        flush(&f, true, bytes * 3 + bytes / 2, false, 0);
-        assert_true(has(&f, bytes, 1) && !has(&f, bytes * 3, 1));
-    }
-    finish(&f);
-}
-
-static void fence_of_a_page_leaves_its_neighbours_in_the_same_set(void **state)
-{
-    struct fixture f;
-
-    (void)state;
-    start(&f, 1, 8);
-    for (uint64_t n = 0; n < 8; n++)
-        fill(&f, page(n), 1, 0, LOCAL);
-    flush(&f, true, page(3), false, 0);
-    flush(&f, true, page(4), true, 1);
-    assert_int_equal(live(&f), 6);
-    assert_false(has(&f, page(3), 1) || has(&f, page(4), 1));
+    place = fill_size(&f, ~(vaddr_t)0, 1, MW_SIZE_4K, LOCAL); /* of 45 bits of page number */
+    assert_int_equal(place.index / 2, (((uint64_t)1 << 45) - 1) % 7);
     finish(&f);
 }
 
 /* ---- events ---- */
 
-static void fills_evictions_and_flushes_are_told(void **state)
+static void fills_and_evictions_are_told(void **state)
 {
     const struct mw_event *e;
     struct fixture f;
@@ -487,95 +334,112 @@ static void fills_evictions_and_flushes_are_told(void **state)
     world_listen(&f.w);
     fill(&f, page(1), 5, 0, LOCAL);
     fill(&f, page(3), 5, 0, LOCAL);
-    flush(&f, true, page(3), true, 5);
+    fill(&f, page(1024), 5, 1, LOCAL); /* set 0 */
     assert_int_equal(f.w.events, 4);
     e = &f.w.event[0];
     assert_int_equal(e->kind, MW_EVENT_TLB_FILL);
     assert_int_equal(e->arg[0], page(1));
     assert_int_equal(e->arg[1], pte_make(paddr(FRAMES + PAGE_BYTES), LOCAL).raw);
-    assert_int_equal(e->arg[2], 0);
-    assert_int_equal(e->arg[3], 1);
-    assert_int_equal(e->arg[4], 0);
+    assert_int_equal(e->arg[2], 0); /* level */
+    assert_int_equal(e->arg[3], 1); /* set */
+    assert_int_equal(e->arg[4], 0); /* way */
     assert_int_equal(e->arg[5], 5);
+    assert_int_equal(e->arg[6], MW_TLB_L2);
+    assert_int_equal(e->arg[7], MW_SIZE_4K);
     e = &f.w.event[1];
     assert_int_equal(e->kind, MW_EVENT_TLB_EVICT);
     assert_int_equal(e->arg[0], page(1));
     assert_int_equal(e->arg[1], 5);
     assert_int_equal(e->arg[2], 1);
+    assert_int_equal(e->arg[3], 0);
+    assert_int_equal(e->arg[4], MW_TLB_L2);
     assert_int_equal(f.w.event[2].kind, MW_EVENT_TLB_FILL);
-    e = &f.w.event[3];
-    assert_int_equal(e->kind, MW_EVENT_TLB_FLUSH);
-    assert_int_equal(e->arg[0], 1);
-    assert_int_equal(e->arg[1], page(3));
+    e = world_event(&f.w, MW_EVENT_TLB_FILL, 2);
+    assert_non_null(e);
     assert_int_equal(e->arg[2], 1);
-    assert_int_equal(e->arg[3], 5);
-    assert_int_equal(e->arg[4], 1);
+    assert_int_equal(e->arg[7], MW_SIZE_2M);
     finish(&f);
 }
 
 /* ---- the checker ---- */
 
 /* The checker finds `change` and is content again once it is undone. */
-#define FOUND(f, field, wrong)                           \
-    do {                                                 \
-        __typeof__(field) right = (field);               \
-        assert_true(tlb_check(&(f)->tlb, &(f)->w.ram));  \
-        (field) = (wrong);                               \
-        assert_false(tlb_check(&(f)->tlb, &(f)->w.ram)); \
-        (field) = right;                                 \
+#define FOUND(f, field, wrong)                          \
+    do {                                                \
+        __typeof__(field) right = (field);              \
+        assert_true(tlb_check(&(f)->tlb, (f)->stamp));  \
+        (field) = (__typeof__(field))(wrong);           \
+        assert_false(tlb_check(&(f)->tlb, (f)->stamp)); \
+        (field) = right;                                \
     } while (0)
 
-static void the_checker_finds_each_broken_invariant(void **state)
+static void the_checker_finds_each_broken_invariant_of_an_array(void **state)
 {
-    struct tlb_entry *a, *b;
+    struct tlb_place a, b;
+    struct tlb_array *array;
     struct fixture f;
 
     (void)state;
     start(&f, 2, 4);
-    a = fill(&f, page(2), 1, 0, LOCAL);
-    b = fill(&f, page(4), 1, 0, LOCAL);
-    FOUND(&f, f.tlb.form_count[0], 3);
-    FOUND(&f, f.tlb.form_count[3], 1);
-    FOUND(&f, a->stamp, b->stamp);
-    FOUND(&f, a->stamp, f.tlb.stamp + 1);
-    FOUND(&f, a->allowed, a->allowed ^ 1);
-    FOUND(&f, a->host, a->host + PAGE_BYTES);
-    FOUND(&f, a->form, 1);
-    FOUND(&f, a->form, TLB_FORMS);
-    FOUND(&f, a->tag, b->tag);                        /* two entries for one page */
-    FOUND(&f, a->tag, tlb_tag(page(3), 0, false, 1)); /* of another set */
-    FOUND(&f, a->tag, tlb_tag(page(2), 0, true, 1));  /* not what the PTE says */
-    FOUND(&f, a->pte, pte_without(a->pte, PTE_V));
-    FOUND(&f, f.tlb.guess[5], f.tlb.entries + 8);
+    a = fill_size(&f, page(2), 1, MW_SIZE_4K, LOCAL);
+    b = fill_size(&f, page(4), 1, MW_SIZE_4K, LOCAL);
+    array = a.array;
+    FOUND(&f, array->form_count[0], 3);
+    FOUND(&f, array->form_count[3], 1);
+    FOUND(&f, array->forms, 0);
+    FOUND(&f, array->forms, 5);
+    FOUND(&f, array->broken[MW_SIZE_2M], 1);
+    FOUND(&f, array->live[0], array->live[0] & ~(uint64_t)1);
+    FOUND(&f, array->live[0], array->live[0] | 1 << 7);
+    FOUND(&f, array->stamps[a.index], array->stamps[b.index]);
+    FOUND(&f, array->stamps[a.index], f.stamp + 1);
+    FOUND(&f, array->sizes, 1u << MW_SIZE_2M);
+    FOUND(&f, array->tags[a.index], array->tags[b.index]);          /* two entries for one page */
+    FOUND(&f, array->tags[a.index], tlb_tag(page(3), 0, false, 1)); /* of another set */
+    FOUND(&f, array->tags[a.index], TLB_EMPTY);
+    finish(&f);
+}
+
+static void the_checker_finds_each_wrong_entry(void **state)
+{
+    struct tlb_place a;
+    struct tlb_entry *entry;
+    struct fixture f;
+
+    (void)state;
+    start(&f, 2, 4);
+    a = fill_size(&f, page(2), 1, MW_SIZE_4K, LOCAL);
+    entry = tlb_place_entry(a);
+    FOUND(&f, entry->allowed, entry->allowed ^ 1);
+    FOUND(&f, entry->base.raw, entry->base.raw + PAGE_BYTES);
+    FOUND(&f, entry->size, MW_SIZE_2M);
+    FOUND(&f, entry->leaf_size, MW_SIZE_2M);
+    FOUND(&f, entry->leaf_size, MW_SIZE_64K); /* without N */
+    FOUND(&f, entry->pte.raw, entry->pte.raw & ~PTE_V);
+    FOUND(&f, entry->pte.raw, entry->pte.raw & ~PTE_A);
+    FOUND(&f, entry->pte.raw, entry->pte.raw | PTE_N);
+    FOUND(&f, entry->pte.raw, entry->pte.raw | PTE_G);
     finish(&f);
 }
 
 static void the_checker_finds_a_page_inside_a_superpage(void **state)
 {
-    struct tlb_entry *page_entry, *super, saved;
+    struct tlb_place place;
     struct fixture f;
 
     (void)state;
     start(&f, 2, 4);
-    super = fill(&f, page(0), 1, 1, LOCAL);
-    saved = *super;
-    page_entry = fill(&f, page(2), 1, 0, LOCAL); /* evicts the superpage */
-    assert_true(super->tag == TLB_EMPTY || super == page_entry);
-    super = super == page_entry ? super + 1 : super;
-    *super = saved;
-    super->stamp = 0;
-    f.tlb.form_count[2]++;
-    assert_false(tlb_check(&f.tlb, &f.w.ram));
-    super->tag = TLB_EMPTY;
-    f.tlb.form_count[2]--;
+    fill_size(&f, page(2), 1, MW_SIZE_2M, LOCAL);
+    place = fill_size(&f, page(2), 2, MW_SIZE_4K, LOCAL); /* of another address space */
+    FOUND(&f, place.array->tags[place.index], tlb_tag(page(2), MW_SIZE_4K, false, 1));
     finish(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_geometry_that_makes_no_sense_is_refused),
-        cmocka_unit_test(a_failed_allocation_leaves_the_struct_alone),
+        cmocka_unit_test(a_failed_allocation_leaves_nothing_behind),
+        cmocka_unit_test(a_tlb_that_is_not_there_finds_and_keeps_nothing),
         cmocka_unit_test(an_empty_tlb_matches_nothing),
         cmocka_unit_test(an_entry_keeps_what_the_walk_returned),
         cmocka_unit_test(the_address_of_an_entry_is_canonical_again),
@@ -589,15 +453,11 @@ int main(void)
         cmocka_unit_test(a_new_page_evicts_the_superpages_around_it),
         cmocka_unit_test(a_page_that_becomes_global_replaces_the_entries_of_all_address_spaces),
         cmocka_unit_test(an_evicted_entry_is_gone_and_counted),
-        cmocka_unit_test(fence_without_operands_drops_everything),
-        cmocka_unit_test(fence_of_an_asid_drops_all_of_it_but_global_entries),
-        cmocka_unit_test(fence_of_asid_zero_leaves_global_entries_whose_tag_says_zero),
-        cmocka_unit_test(fence_of_an_address_drops_what_translates_it_in_every_address_space),
-        cmocka_unit_test(fence_of_an_address_in_an_asid_drops_exactly_that),
-        cmocka_unit_test(fence_of_any_address_in_a_superpage_drops_it_and_not_its_neighbours),
-        cmocka_unit_test(fence_of_a_page_leaves_its_neighbours_in_the_same_set),
-        cmocka_unit_test(fills_evictions_and_flushes_are_told),
-        cmocka_unit_test(the_checker_finds_each_broken_invariant),
+        cmocka_unit_test(a_fill_in_one_array_evicts_what_overlaps_it_in_the_others),
+        cmocka_unit_test(sets_that_are_no_power_of_two_are_page_numbers_modulo_their_count),
+        cmocka_unit_test(fills_and_evictions_are_told),
+        cmocka_unit_test(the_checker_finds_each_broken_invariant_of_an_array),
+        cmocka_unit_test(the_checker_finds_each_wrong_entry),
         cmocka_unit_test(the_checker_finds_a_page_inside_a_superpage),
     };
 

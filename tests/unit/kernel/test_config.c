@@ -36,7 +36,6 @@ static const struct key_case key_cases[] = {
      FIELD(ram_bytes)},
     {"ram-base", {"0", "1G"}, {0, 1 << 30}, FIELD(ram_base)},
     {"harts", {"2", "64"}, {2, 64}, FIELD(harts)},
-    {"tlb", {"16x2", "1x64"}, {16, 1}, FIELD(tlb_sets)},
     {"asid-bits", {"0", "9"}, {0, 9}, FIELD(asid_bits)},
     {"hardware-ad", {"no", "off", "false", "0"}, {0, 0, 0, 0}, FIELD(hardware_ad)},
     {"svnapot", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(svnapot)},
@@ -51,7 +50,11 @@ static const struct key_case key_cases[] = {
     {"max-map-count", {"0", "100"}, {0, 100}, FIELD(max_map_count)},
     {"max-processes", {"1", "4294967295"}, {1, UINT32_MAX}, FIELD(max_processes)},
     {"check", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(check)},
+    {"detect-stale", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(detect_stale)},
+    {"migrate", {"1", "1000"}, {1, 1000}, FIELD(migrate)},
+    {"tlb.prefetch", {"1", "8"}, {1, 8}, FIELD(tlbs.prefetch)},
     {"costs.tlb-hit", {"0", "7"}, {0, 7}, FIELD(costs.tlb_hit)},
+    {"costs.tlb-l2-hit", {"0", "7"}, {0, 7}, FIELD(costs.tlb_l2_hit)},
     {"costs.walk-step", {"0", "7"}, {0, 7}, FIELD(costs.walk_step)},
     {"costs.trap", {"0", "7"}, {0, 7}, FIELD(costs.trap)},
     {"costs.zero-frame", {"0", "7"}, {0, 7}, FIELD(costs.zero_frame)},
@@ -65,6 +68,22 @@ static const struct key_case key_cases[] = {
 };
 
 #define KEY_CASES (sizeof(key_cases) / sizeof(key_cases[0]))
+
+/* Keys whose value is a geometry, not a number. */
+static const struct geometry_case {
+    const char *key;
+    const char *good;
+    size_t offset;
+    int walk_cache;
+} geometry_cases[] = {
+    {"tlb.l1i", "1x64/fifo", offsetof(struct mw_config, tlbs.l1i), 0},
+    {"tlb.l1d", "63x2", offsetof(struct mw_config, tlbs.l1d), 0},
+    {"tlb.l2", "4K:1024x4+1x16/clock", offsetof(struct mw_config, tlbs.l2), 0},
+    {"tlb.l2i", "4K,2M:1024x4", offsetof(struct mw_config, tlbs.l2i), 0},
+    {"tlb.walk-cache", "2M:16x4+1x8", offsetof(struct mw_config, tlbs.walk_cache), 1},
+};
+
+#define GEOMETRY_CASES (sizeof(geometry_cases) / sizeof(geometry_cases[0]))
 
 /* The field's value, whatever its width. */
 static uint64_t field_value(const struct mw_config *config, const struct key_case *k)
@@ -84,6 +103,14 @@ static const struct key_case *find_case(const char *key)
     return NULL;
 }
 
+static bool is_geometry(const char *key)
+{
+    for (size_t i = 0; i < GEOMETRY_CASES; i++)
+        if (strcmp(geometry_cases[i].key, key) == 0)
+            return true;
+    return strcmp(key, "tlb") == 0; /* has tests of its own */
+}
+
 static void every_key_that_is_known_is_tested_and_explained(void **state)
 {
     const char *help = NULL;
@@ -91,13 +118,13 @@ static void every_key_that_is_known_is_tested_and_explained(void **state)
 
     (void)state;
     for (const char *key; (key = mw_config_key(count, &help)) != NULL; count++) {
-        if (find_case(key) == NULL)
+        if (find_case(key) == NULL && !is_geometry(key))
             fail_msg("no test of key %s", key);
         assert_non_null(help);
         assert_true(strlen(help) > 10);
         assert_ptr_equal(mw_config_key(count, NULL), key);
     }
-    assert_int_equal(count, KEY_CASES);
+    assert_int_equal(count, KEY_CASES + GEOMETRY_CASES + 1);
     assert_null(mw_config_key(UINT32_MAX, &help));
 }
 
@@ -116,8 +143,6 @@ static void a_key_sets_its_field_and_no_other(void **state)
             if (field_value(&config, k) == k->values[j])
                 fail_msg("%s: a value that changes nothing shows nothing", k->key);
             assert_int_equal(mw_config_validate(&changed, NULL, 0), 0);
-            if (strcmp(k->key, "tlb") == 0)
-                changed.tlb_ways = config.tlb_ways;
             memcpy((char *)&changed + k->offset, (const char *)&config + k->offset, k->bytes);
             assert_memory_equal(&changed, &config, sizeof(config));
         }
@@ -154,17 +179,25 @@ static void malformed_values_change_nothing(void **state)
                                           "x4",
                                           "64x",
                                           "64x4x2",
-                                          "64X4"};
+                                          "64X4",
+                                          "64x0",
+                                          "65537x1",
+                                          "1x4097",
+                                          "4294967297x4",
+                                          "custom",
+                                          "Simple"};
+
+    const char *key;
 
     (void)state;
-    for (size_t i = 0; i < KEY_CASES; i++)
+    for (unsigned i = 0; (key = mw_config_key(i, NULL)) != NULL; i++)
         for (size_t j = 0; j < sizeof(hostile) / sizeof(hostile[0]); j++) {
             struct mw_config config, before;
 
             mw_config_init(&config);
             before = config;
-            if (mw_config_set(&config, key_cases[i].key, hostile[j]) != -EINVAL)
-                fail_msg("%s accepts '%s'", key_cases[i].key, hostile[j]);
+            if (mw_config_set(&config, key, hostile[j]) != -EINVAL)
+                fail_msg("%s accepts '%s'", key, hostile[j]);
             assert_memory_equal(&config, &before, sizeof(config));
         }
 }
@@ -178,9 +211,86 @@ static void numbers_too_wide_for_their_field_are_refused(void **state)
     mw_config_init(&config);
     for (size_t i = 0; i < sizeof(narrow) / sizeof(narrow[0]); i++)
         assert_int_equal(mw_config_set(&config, narrow[i], "4294967296"), -EINVAL);
-    assert_int_equal(mw_config_set(&config, "tlb", "4294967296x4"), -EINVAL);
-    assert_int_equal(mw_config_set(&config, "tlb", "64x4294967296"), -EINVAL);
-    assert_int_equal(mw_config_set(&config, "tlb", "0000000000000000000000000000064x4"), -EINVAL);
+    assert_int_equal(mw_config_set(&config, "tlb.prefetch", "4294967296"), -EINVAL);
+}
+
+/* ---- TLBs ---- */
+
+static void a_key_of_a_part_sets_that_tlb_and_no_other(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GEOMETRY_CASES; i++) {
+        const struct geometry_case *c = &geometry_cases[i];
+        struct mw_config config, changed;
+        struct mw_tlb wanted;
+
+        mw_config_init(&config);
+        assert_int_equal(mw_config_set(&config, "tlb", "skylake"), 0);
+        assert_int_equal(mw_config_set(&config, "tlb.l2i", "1x1"), 0);
+        changed = config;
+        assert_int_equal(mw_config_set(&changed, c->key, c->good), 0);
+        assert_int_equal(mw_tlb_parse(c->good, c->walk_cache, &wanted), 0);
+        assert_memory_equal((char *)&changed + c->offset, &wanted, sizeof(wanted));
+        assert_memory_not_equal(&changed, &config, sizeof(config));
+        assert_int_equal(mw_config_validate(&changed, NULL, 0), 0);
+        memcpy((char *)&changed + c->offset, (char *)&config + c->offset, sizeof(wanted));
+        assert_memory_equal(&changed, &config, sizeof(config));
+    }
+}
+
+static void every_part_can_be_taken_away_but_l1d(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < GEOMETRY_CASES; i++) {
+        const struct geometry_case *c = &geometry_cases[i];
+        const struct mw_tlb none = {0};
+        struct mw_config config;
+        int expected = strcmp(c->key, "tlb.l1d") == 0 ? -EINVAL : 0;
+
+        mw_config_init(&config);
+        assert_int_equal(mw_config_set(&config, "tlb", "skylake"), 0);
+        assert_int_equal(mw_config_set(&config, c->key, "none"), 0);
+        assert_memory_equal((char *)&config + c->offset, &none, sizeof(none));
+        assert_int_equal(mw_config_validate(&config, NULL, 0), expected);
+    }
+}
+
+static void a_geometry_for_all_is_one_tlb_and_nothing_else(void **state)
+{
+    struct mw_tlbs wanted = {0};
+    struct mw_config config, before;
+
+    (void)state;
+    mw_config_init(&config);
+    assert_int_equal(mw_config_set(&config, "tlb", "skylake"), 0);
+    assert_int_equal(mw_config_set(&config, "tlb.prefetch", "3"), 0);
+    before = config;
+    assert_int_equal(mw_config_set(&config, "tlb", "none"), -EINVAL);
+    assert_int_equal(mw_config_set(&config, "tlb", "0x4"), -EINVAL);
+    assert_memory_equal(&config, &before, sizeof(config));
+    assert_int_equal(mw_config_set(&config, "tlb", "4K:16x2+1x4/fifo"), 0);
+    assert_int_equal(mw_tlb_parse("4K:16x2+1x4/fifo", 0, &wanted.l1d), 0);
+    assert_memory_equal(&config.tlbs, &wanted, sizeof(wanted));
+}
+
+static void every_preset_is_a_machine_of_its_own(void **state)
+{
+    const char *name;
+
+    (void)state;
+    for (unsigned i = 0; (name = mw_tlbs_preset_name(i, NULL, NULL)) != NULL; i++) {
+        struct mw_machine *machine;
+        struct mw_config config;
+        struct mw_tlbs wanted;
+
+        mw_config_init(&config);
+        assert_int_equal(mw_config_set(&config, "tlb.prefetch", "3"), 0);
+        assert_int_equal(mw_config_set(&config, "tlb", name), 0);
+        assert_int_equal(mw_tlbs_preset(&wanted, name), 0);
+        assert_memory_equal(&config.tlbs, &wanted, sizeof(wanted));
+        assert_int_equal(mw_machine_new(&config, &machine), 0);
+        assert_int_equal(mw_machine_free(machine), 0);
+    }
 }
 
 static void unknown_keys_are_told_from_bad_values(void **state)
@@ -246,11 +356,9 @@ static const struct impossible impossibles[] = {
     {"ram-base", "0xfffffffffffff000", "2^56"}, /* wraps */
     {"harts", "0", "harts"},
     {"harts", "65", "harts"},
-    {"tlb", "0x4", "tlb"},
-    {"tlb", "63x4", "tlb"},
-    {"tlb", "2097152x4", "tlb"},
-    {"tlb", "64x0", "tlb"},
-    {"tlb", "64x65", "tlb"},
+    {"tlb.l1d", "none", "tlb.l1d"},
+    {"tlb.l2i", "64x4", "tlb.l2i"},
+    {"tlb.prefetch", "9", "tlb.prefetch"},
     {"asid-bits", "17", "asid"},
     {"disk", "0", "disk"},
     {"disk", "63K", "disk"},
@@ -296,6 +404,9 @@ static void fields_without_a_sane_text_are_refused_too(void **state)
     mw_config_init(&config);
     config.placement = MW_PLACE_COUNT;
     assert_int_equal(mw_config_validate(&config, NULL, 0), -EINVAL);
+    mw_config_init(&config);
+    config.tlbs.l1d.array[0].sizes = 0;
+    assert_int_equal(mw_config_validate(&config, NULL, 0), -EINVAL);
 }
 
 static void a_reason_is_cut_to_the_room_there_is(void **state)
@@ -338,7 +449,9 @@ static void limits_that_are_just_possible_are_accepted(void **state)
     static const struct impossible possibles[] = {
         {"ram", "17592186036224", NULL}, /* 2^32 - 2 frames */
         {"ram-base", "0xfffff000000000", NULL},
-        {"tlb", "1048576x64", NULL},
+        {"tlb", "65536x16", NULL},
+        {"tlb", "1x4096", NULL},
+        {"tlb.prefetch", "8", NULL},
         {"asid-bits", "16", NULL},
         {"mmap-base", "0x4000000000", NULL},
         {"brk-base", "0x3ffffff000", NULL},
@@ -399,6 +512,10 @@ int main(void)
         cmocka_unit_test(a_key_sets_its_field_and_no_other),
         cmocka_unit_test(malformed_values_change_nothing),
         cmocka_unit_test(numbers_too_wide_for_their_field_are_refused),
+        cmocka_unit_test(a_key_of_a_part_sets_that_tlb_and_no_other),
+        cmocka_unit_test(every_part_can_be_taken_away_but_l1d),
+        cmocka_unit_test(a_geometry_for_all_is_one_tlb_and_nothing_else),
+        cmocka_unit_test(every_preset_is_a_machine_of_its_own),
         cmocka_unit_test(unknown_keys_are_told_from_bad_values),
         cmocka_unit_test(the_profile_linux_is_the_initial_one),
         cmocka_unit_test(modes_have_names),

@@ -68,6 +68,21 @@ static void the_checker_sees_another_process_running_than_it_should(void **state
     assert_true(mw_check(m));
 }
 
+static void the_checker_sees_a_hart_that_runs_what_no_process_has(void **state)
+{
+    struct mw_machine *m = *state;
+    struct pt *active = m->hart_set.active[0];
+    struct pt copy = *active;
+
+    m->hart_set.active[0] = &copy;
+    assert_false(mw_check(m));
+    m->hart_set.active[0] = active;
+    m->harts[0].asid ^= 1;
+    assert_false(mw_check(m));
+    m->harts[0].asid ^= 1;
+    assert_true(mw_check(m));
+}
+
 static void the_checker_sees_a_lost_reference_of_an_open_file(void **state)
 {
     struct mw_machine *m = *state;
@@ -125,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_checker_sees_another_process_running_than_it_should),
+        TEST(the_checker_sees_a_hart_that_runs_what_no_process_has),
         cmocka_unit_test(a_machine_that_checks_itself_keeps_its_last_events),
         TEST(the_checker_sees_a_lost_reference_of_an_open_file),
         TEST(the_checker_sees_two_processes_with_one_asid),

@@ -276,6 +276,85 @@ static void long_runs_tell_their_progress(void **state)
     free(text);
 }
 
+/* ---- harts ---- */
+
+static void a_scenario_asks_where_its_processes_run_and_moves_them(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_config(&w, MW_FORMAT_SCENARIO);
+    w.config.harts = 2;
+    world_start(&w);
+    assert_int_equal(
+        world_run_text(&w,
+                       "p = mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, "
+                       "0)\nhart() = 0\nc = fork()\n[c] hart() = 1\nstore(p, 8, 7) = 0\n"
+                       "set_hart(1) = 0\nload(p, 8) = 7\nhart() = 1\n[c] set_hart(0) = 0\n"
+                       "[c] load(p, 8) = 0\nset_hart(2) = -1 EINVAL\nset_hart(-1) = -1 EINVAL\n"
+                       "set_hart(1<<32) = -1 EINVAL\nhart() = 1\n"),
+        0);
+    assert_string_equal(w.said, "");
+    assert_int_equal(w.result.expectations_failed, 0);
+    assert_int_equal(w.result.expectations, 12);
+    assert_int_equal(w.result.calls_replayed, 2); /* directives are no calls */
+    world_end(&w);
+}
+
+struct places {
+    uint64_t harts; /* bit per hart on which a miss was met */
+    uint64_t hash;  /* of which hart ran which process, in order */
+};
+
+static void note_place(void *context, const struct mw_event *e)
+{
+    struct places *places = context;
+
+    places->harts |= (uint64_t)1 << e->hart;
+    places->hash = prng_mix(places->hash ^ (uint64_t)e->pid << 16 ^ e->hart);
+}
+
+static struct places run_family(uint32_t harts, uint32_t migrate, uint64_t seed,
+                                uint64_t *state_hash)
+{
+    static const char *const files[] = {DATA "parent.lackey", DATA "child.lackey"};
+    struct places places = {0};
+    struct world w;
+
+    world_config(&w, MW_FORMAT_LACKEY);
+    w.config.harts = harts;
+    w.config.migrate = migrate;
+    w.config.seed = seed;
+    w.config.asid_bits = 1;
+    w.options.quantum_lines = 2;
+    world_start(&w);
+    assert_int_equal(mw_subscribe(w.machine, MW_EVENT_BIT(MW_EVENT_TLB_MISS), note_place, &places),
+                     0);
+    assert_int_equal(world_run(&w, files, 2), 0);
+    *state_hash = mw_state_hash(w.machine);
+    world_end(&w);
+    return places;
+}
+
+static void logs_run_on_all_harts_and_migrate_as_the_seed_says(void **state)
+{
+    uint64_t one, still, moved, again, other;
+    struct places at_one = run_family(1, 1, 5, &one);
+    struct places at_still = run_family(4, 0, 5, &still);
+    struct places at_moved = run_family(4, 1, 5, &moved);
+    struct places at_again = run_family(4, 1, 5, &again);
+    struct places at_other = run_family(4, 1, 6, &other);
+
+    (void)state;
+    assert_int_equal(at_one.harts, 1);
+    assert_int_equal(at_still.harts, 3); /* two processes, one hart each */
+    assert_int_equal(at_moved.harts, 15);
+    assert_true(at_again.hash == at_moved.hash);
+    assert_true(at_other.hash != at_moved.hash);
+    /* Where a process runs is nothing that it could see. */
+    assert_true(still == one && moved == one && again == one && other == one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +369,8 @@ int main(void)
         cmocka_unit_test(formats_are_not_mixed),
         cmocka_unit_test(the_same_logs_give_the_same_machine),
         cmocka_unit_test(long_runs_tell_their_progress),
+        cmocka_unit_test(a_scenario_asks_where_its_processes_run_and_moves_them),
+        cmocka_unit_test(logs_run_on_all_harts_and_migrate_as_the_seed_says),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

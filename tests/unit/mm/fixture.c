@@ -19,8 +19,9 @@ static void fixture_configure(struct mw_config *config)
 
 static void fixture_hardware(struct fixture *f)
 {
-    const struct hart_setup setup = {.tlb_sets = 16, .tlb_ways = 2, .hardware_ad = true};
+    struct hart_setup setup = {.asid_bits = 16, .hardware_ad = true};
 
+    assert_int_equal(mw_tlb_parse("16x2", 0, &setup.tlbs.l1d), 0);
     event_bus_init(&f->bus, &f->clock);
     assert_int_equal(ram_init(&f->ram, paddr(0x80000000), FIXTURE_FRAMES * PAGE, 0), 0);
     assert_int_equal(hart_init(&f->hart, &setup, &f->alloc, &f->ram, &f->bus, &f->clock), 0);

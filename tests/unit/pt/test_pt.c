@@ -27,9 +27,10 @@ struct fixture {
 
 static int set_up(void **state)
 {
-    const struct hart_setup setup = {.tlb_sets = 16, .tlb_ways = 2, .hardware_ad = true};
+    struct hart_setup setup = {.asid_bits = 4, .hardware_ad = true};
     struct fixture *f = test_calloc(1, sizeof(*f));
 
+    assert_int_equal(mw_tlb_parse("16x2", 0, &setup.tlbs.l1d), 0);
     event_bus_init(&f->bus, &f->clock);
     assert_int_equal(ram_init(&f->ram, paddr(0x80000000), RAM_FRAMES * PAGE_BYTES, 0), 0);
     assert_int_equal(frame_table_init(&f->frames, &f->ram, &f->bus, &f->clock, 0, 0), 0);
@@ -51,7 +52,7 @@ static void unmap_all(struct fixture *f, struct pt *pt)
     struct tlb_batch batch;
 
     (void)f;
-    tlb_batch_begin(&batch, pt);
+    tlb_batch_begin(&batch, pt, MW_FENCE_UNMAP);
     pt_unmap_range(pt, (struct range){0, (vaddr_t)1 << 38}, &batch, NULL, NULL);
     tlb_batch_finish(&batch);
 }
@@ -82,7 +83,7 @@ static struct frame *map_page(struct fixture *f, struct pt *pt, vaddr_t va, uint
     struct tlb_batch batch;
 
     frame_soil(frame);
-    tlb_batch_begin(&batch, pt);
+    tlb_batch_begin(&batch, pt, MW_FENCE_REPLACE);
     assert_int_equal(pt_install(pt, va, pte_make(frame_paddr(&f->frames, frame), flags), &batch),
                      0);
     tlb_batch_finish(&batch);
@@ -171,7 +172,7 @@ static void protecting_removes_rights_but_never_gives_write(void **state)
     map_page(f, &f->pt, VA, USER_RW);
     pt_activate(&f->pt, &f->harts[0]);
     assert_true(can(f, 0, VA, MW_STORE));
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_PROTECT);
     pt_protect_range(&f->pt, page, PTE_R | PTE_U, &batch, NULL, NULL);
     tlb_batch_flush(&batch);
     assert_false(can(f, 0, VA, MW_STORE));
@@ -190,7 +191,7 @@ static void a_parked_page_is_inaccessible_and_keeps_its_frame_and_dirt(void **st
 
     pt_activate(&f->pt, &f->harts[0]);
     assert_true(can(f, 0, VA, MW_STORE));
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_PROTECT);
     pt_protect_range(&f->pt, page, 0, &batch, NULL, NULL);
     tlb_batch_flush(&batch);
     assert_false(can(f, 0, VA, MW_LOAD));
@@ -212,7 +213,7 @@ static void a_cow_copy_shares_frames_and_takes_write_from_both(void **state)
     pt_activate(&f->pt, &f->harts[0]);
     assert_true(can(f, 0, VA, MW_STORE));
     assert_int_equal(pt_init(&child, &f->frames, &f->set, MW_MODE_SV39), 0);
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_FORK);
     assert_int_equal(
         pt_copy_range(&child, &f->pt, (struct range){0, (vaddr_t)1 << 38}, true, &batch), 0);
     tlb_batch_finish(&batch);
@@ -235,7 +236,7 @@ static void copying_a_range_that_shows_nothing_leaves_no_table(void **state)
 
     map_page(f, &f->pt, VA, USER_RW);
     assert_int_equal(pt_init(&child, &f->frames, &f->set, MW_MODE_SV39), 0);
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_FORK);
     assert_int_equal(pt_copy_range(&child, &f->pt,
                                    (struct range){VA + PAGE_BYTES, VA + 3 * PAGE_BYTES}, true,
                                    &batch),
@@ -253,7 +254,7 @@ static void cleaning_takes_write_and_dirty_and_tells_whether_it_was_dirty(void *
     map_page(f, &f->pt, VA, USER_RW);
     pt_activate(&f->pt, &f->harts[0]);
     assert_true(can(f, 0, VA, MW_STORE));
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_CLEAN);
     assert_true(pt_clean(&f->pt, VA, &batch));
     tlb_batch_flush(&batch);
     assert_false(can(f, 0, VA, MW_STORE));
@@ -270,12 +271,12 @@ static void a_frame_is_freed_only_after_its_translation_is_gone(void **state)
 
     pt_activate(&f->pt, &f->harts[0]);
     assert_true(can(f, 0, VA, MW_STORE));
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_UNMAP);
     pt_unmap_range(&f->pt, (struct range){VA, VA + PAGE_BYTES}, &batch, NULL, NULL);
     assert_int_equal(frame->refs, 1); /* unhooked, not yet invalidated: still held */
     tlb_batch_finish(&batch);
     assert_int_equal(frame->refs, 0);
-    assert_null(tlb_find(&f->harts[0].tlb, VA, f->pt.asid));
+    assert_null(tlb_find(&f->harts[0].tlb[MW_TLB_L1D], VA, f->pt.asid).array);
 }
 
 static void without_frames_for_tables_nothing_changes(void **state)
@@ -289,7 +290,7 @@ static void without_frames_for_tables_nothing_changes(void **state)
 
     while ((all[count] = frame_alloc(&f->frames, MW_OWNER_USER, false)) != NULL)
         count++;
-    tlb_batch_begin(&batch, &f->pt);
+    tlb_batch_begin(&batch, &f->pt, MW_FENCE_REPLACE);
     for (unsigned free = 0; free < 2;
          free++) { /* a leaf takes two tables: with none and with one it must fail */
         assert_int_equal(pt_install(&f->pt, VA, pte, &batch), -ENOMEM);
@@ -316,7 +317,7 @@ static void asids_of_one_generation_differ_and_a_rollover_flushes(void **state)
         pt_activate(&other[i], &f->harts[0]);
     }
     assert_int_equal(f->set.rollovers, 1);
-    assert_null(tlb_find(&f->harts[0].tlb, VA, f->pt.asid));
+    assert_null(tlb_find(&f->harts[0].tlb[MW_TLB_L1D], VA, f->pt.asid).array);
     assert_int_equal(other[15].asid, 0);
     pt_activate(&f->pt, &f->harts[0]);
     assert_int_equal(f->pt.asid, 1);

@@ -77,6 +77,12 @@ static void every_word_of_the_vocabulary_is_mentioned(void **state)
         assert_mentions(doc, mw_owner_name(i));
     for (unsigned i = 0; i < MW_ACCESS_COUNT; i++)
         assert_mentions(doc, mw_access_name(i));
+    for (unsigned i = 0; i < MW_STALE_COUNT; i++)
+        assert_mentions(doc, mw_stale_name(i));
+    for (unsigned i = 0; i < MW_LOSS_COUNT; i++)
+        assert_mentions(doc, mw_loss_name(i));
+    for (unsigned i = 0; i < MW_FENCE_COUNT; i++)
+        assert_mentions(doc, mw_fence_name(i));
     for (unsigned i = 0; i < MW_CALL_COUNT; i++)
         assert_mentions(doc, mw_call_name(i));
     free(doc);

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <mapwalk/tlb.h>
+
 #include "capture.h"
 #include "view/event_json.h"
 #include "view/event_text.h"
@@ -106,6 +108,8 @@ static void json_shows_each_type_in_its_form(void **state)
     assert_json(EVENT(VMA_PROTECT, 3, 0x1000, 0x2000, PROT_READ | PROT_EXEC),
                 ",\"start\":\"0x1000\",\"end\":\"0x2000\",\"prot\":\"r-x\"");
     assert_json(EVENT(PROCESS_EXEC, 3, 0), "");
+    assert_json(EVENT(TLB_L2_HIT, 3, 16, MW_FETCH, MW_TLB_L2I, MW_SIZE_64K),
+                ",\"va\":\"0x10\",\"access\":\"fetch\",\"tlb\":\"l2i\",\"size\":\"64K\"");
 }
 
 static void json_names_signals_and_errors(void **state)

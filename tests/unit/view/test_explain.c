@@ -3,6 +3,8 @@
  */
 #include "view/explain.h"
 
+#include <mapwalk/tlb.h>
+
 // clang-format off
 #include <stdarg.h>
 #include <setjmp.h>
@@ -127,7 +129,8 @@ static void a_repaired_fault_is_told_from_access_to_retry(void **state)
         "fault 1: retry: walk: level 0: the PTE at 0x80003000 is 0x00000000200010d7 DA-U-WRV: is "
         "the leaf\n"
         "fault 1: retry: walk: translates to physical 0x80004000\n"
-        "fault 1: retry: TLB: filled, set 3, way 2, ASID 1: 0x00000000200010d7 DA-U-WRV\n"
+        "fault 1: retry: TLB: l1d filled, 4K page, set 3, way 2, ASID 1: 0x00000000200010d7 "
+        "DA-U-WRV\n"
         "fault 1: retry: the store succeeds\n");
 }
 
@@ -183,7 +186,7 @@ static void what_the_handling_sets_in_motion_is_told(void **state)
     tell(t, EVENT(FRAME_COPY, 1, 0x80001000, 0x80002000));
     tell(t, EVENT(FRAME_FREE, 1, 0x80001000, MW_OWNER_CACHE));
     tell(t, EVENT(TABLE_ALLOC, 1, 0x80005000, 1));
-    tell(t, EVENT(SHOOTDOWN, 1, 1, 2, 3));
+    tell(t, EVENT(SHOOTDOWN, 1, 1, 2, 3, MW_FENCE_PROTECT));
     tell(t, EVENT(TLB_FLUSH, 1, 1, 0x5000, 1, 9, 2));
     tell(t, EVENT(TLB_FLUSH, 1, 0, 0, 0, 0, 7));
     tell(t, EVENT(BLOCK_WRITE, 1, 10, 4, 0));
@@ -193,7 +196,7 @@ static void what_the_handling_sets_in_motion_is_told(void **state)
     assert_says(t, "fault 1: frame: 0x80001000 copied to 0x80002000\n");
     assert_says(t, "fault 1: frame: 0x80001000 freed, owner was cache\n");
     assert_says(t, "fault 1: table: 0x80005000 becomes a page table of level 1\n");
-    assert_says(t, "fault 1: shootdown: ASID 1, 2 page(s), 3 hart(s)\n");
+    assert_says(t, "fault 1: shootdown: ASID 1, 2 page(s), 3 hart(s): mprotect took rights away\n");
     assert_says(t, "fault 1: TLB: fence on hart 0, address 0x5000, ASID 9: 2 entries dropped\n");
     assert_says(t, "fault 1: TLB: fence on hart 0: 7 entries dropped\n");
     assert_says(t, "fault 1: device: wrote 4 block(s) at block 10\n");
@@ -265,6 +268,125 @@ static void a_long_translation_does_not_overrun_the_buffer(void **state)
     assert_int_equal(count_lines(capture_text(&t->capture), "fault 1: walk: "), EXPLAIN_PENDING);
 }
 
+/* The beginning of a fault that was repaired, up to the miss of its retry. */
+static void tell_repaired(struct teller *t, uint64_t op)
+{
+    tell_trap(t, op, 0x5008);
+    tell(t, EVENT(FAULT_END, op, 0x5008, MW_REASON_SPURIOUS, 0, 0, 0));
+    tell(t, EVENT(TLB_MISS, op, 0x5008, MW_STORE, 1));
+}
+
+static void a_miss_that_the_second_level_serves_is_told_as_that(void **state)
+{
+    struct teller *t = *state;
+
+    tell_repaired(t, 1);
+    tell(t, EVENT(TLB_L2_HIT, 1, 0x5008, MW_STORE, MW_TLB_L2, MW_SIZE_2M));
+    tell(t, EVENT(TLB_EVICT, 1, 0x9000, 1, 2, 0, MW_TLB_L1D));
+    tell(t, EVENT(TLB_FILL, 1, 0x5000, 0x200010d7, 0, 5, 0, 1, MW_TLB_L1D, MW_SIZE_4K));
+    assert_says(t, "fault 1: retry: TLB: miss for 0x5008, ASID 1\n"
+                   "fault 1: retry: TLB: hit in l2, the second level, 2M page: no walk\n"
+                   "fault 1: retry: TLB: l1d's entry for 0x9000, ASID 1, is evicted\n"
+                   "fault 1: retry: TLB: l1d filled, 4K page, set 5, way 0, ASID 1: "
+                   "0x00000000200010d7 DA-U-WRV\n"
+                   "fault 1: retry: the store succeeds\n");
+}
+
+static void a_walk_that_begins_below_a_cached_pointer_says_so(void **state)
+{
+    struct teller *t = *state;
+
+    tell_repaired(t, 1);
+    tell(t, EVENT(WALK_SKIP, 1, 0x5008, 1, 0x20000c01));
+    tell(t, EVENT(WALK_STEP, 1, 0x5008, 0, 0x80003000, 0x200010d7));
+    tell(t, EVENT(WALK_END, 1, 0x5008, MW_STORE, MW_WALK_OK, 0, 0x80004000));
+    tell(t, EVENT(TLB_FILL, 1, 0x5000, 0x200010d7, 0, 5, 0, 1, MW_TLB_L2, MW_SIZE_4K));
+    assert_silent_about(t, "succeeds"); /* the first level comes last */
+    tell(t, EVENT(TLB_FILL, 1, 0x5000, 0x200010d7, 0, 5, 0, 1, MW_TLB_L1D, MW_SIZE_4K));
+    assert_says(t, "fault 1: retry: walk: begins below level 1, whose PTE is in the walk cache: "
+                   "0x0000000020000c01 -------V\n"
+                   "fault 1: retry: walk: level 0: the PTE at 0x80003000 is");
+    assert_says(t, "fault 1: retry: TLB: l2 filled, 4K page");
+    assert_says(t, "fault 1: retry: the store succeeds\n");
+}
+
+static void what_is_prefetched_is_not_told(void **state)
+{
+    struct teller *t = *state;
+
+    tell_repaired(t, 1);
+    tell(t, EVENT(TLB_FILL, 1, 0x5000, 0x200010d7, 0, 5, 0, 1, MW_TLB_L1D, MW_SIZE_4K));
+    tell(t, EVENT(TLB_PREFETCH, 1, 0x6000, MW_SIZE_4K));
+    tell(t, EVENT(WALK_STEP, 1, 0x6000, 0, 0x80003008, 0x200010d7));
+    tell(t, EVENT(TLB_FILL, 1, 0x6000, 0x200010d7, 0, 6, 0, 1, MW_TLB_L1D, MW_SIZE_4K));
+    tell_trap(t, 1, 0x8000);
+    explain_finish(&t->explain);
+    assert_silent_about(t, "0x80003008");
+    assert_silent_about(t, "set 6");
+    assert_int_equal(count_lines(capture_text(&t->capture), "fault 2: walk: level "), 3);
+}
+
+/* A TLB for pages of other sizes only is left out, so that nothing is filled. */
+static void a_retry_whose_page_the_first_level_cannot_hold_is_told_at_the_end(void **state)
+{
+    struct teller *t = *state;
+
+    for (uint64_t op = 1; op <= 2; op++) {
+        tell_repaired(t, op);
+        tell(t, EVENT(WALK_END, op, 0x5008, MW_STORE, MW_WALK_OK, 0, 0x80004000));
+    }
+    tell(t, EVENT(TLB_MISS, 2, 0x7000, MW_STORE, 1)); /* the operation's next page */
+    assert_says(t, "fault 1: retry: the store succeeds\n");
+    assert_says(t, "fault 2: retry: walk: translates to physical 0x80004000\n"
+                   "fault 2: retry: the store succeeds\n");
+    explain_finish(&t->explain);
+    assert_silent_about(t, "0x7000");
+}
+
+static void of_many_evictions_the_first_are_told_and_nothing_else_is_lost(void **state)
+{
+    struct teller *t = *state;
+
+    tell_repaired(t, 1);
+    for (unsigned i = 0; i < 100; i++)
+        tell(t, EVENT(TLB_EVICT, 1, i << 12, 1, 0, 0, MW_TLB_L1D));
+    tell(t, EVENT(TLB_FILL, 1, 0, 0x200010d7, 1, 0, 0, 1, MW_TLB_L1D, MW_SIZE_2M));
+    assert_int_equal(count_lines(capture_text(&t->capture), "fault 1: retry: TLB: l1d's entry"),
+                     EXPLAIN_EVICTIONS);
+    assert_says(t, "fault 1: retry: TLB: l1d filled, 2M page");
+}
+
+/* A missing fence shows at an access that hits, long after, so it is told without any fault. */
+static void a_missing_fence_is_told_without_a_fault(void **state)
+{
+    struct teller *t = *state;
+
+    tell(t, EVENT(STALE_USE, 9, 0x5008, MW_STORE, MW_TLB_L2, 3, MW_STALE_FRAME, MW_LOSS_WRITE,
+                  0x200010d7, 0x200014d7));
+    tell(t, EVENT(STALE_CHANGE, 9, 0x80003028, 0x200010d7, 0x200014d7, 1, 4, 8, 500, 600));
+    tell(t, EVENT(STALE_FENCE, 9, MW_FENCE_REPLACE, 1, 0x5000, 1, 3));
+    tell(t, EVENT(STALE_CHANGE, 10, 0, 0x80001000, 0x80002000, 1, 4, 8, 500, 500));
+    tell(t, EVENT(STALE_FENCE, 10, MW_FENCE_SWITCH, 0, 0, 0, 0));
+    assert_string_equal(
+        capture_text(&t->capture),
+        "stale: pid 7 on hart 0, store at 0x5008, ASID 3 (operation 9, 1000 ns): translated by "
+        "what l2 still holds\n"
+        "stale: the PTE that is cached:    0x00000000200010d7 DA-U-WRV\n"
+        "stale: the PTE that a walk finds: 0x00000000200014d7 DA-U-WRV\n"
+        "stale: frame: another frame is mapped there now\n"
+        "stale: lost: write: a store went to a frame that is not mapped there\n"
+        "stale: changed by pid 4 on hart 1 (operation 8), between 500 and 600 ns: the PTE at "
+        "0x80003028\n"
+        "stale: before 0x00000000200010d7 DA-U-WRV\n"
+        "stale: after  0x00000000200014d7 DA-U-WRV\n"
+        "stale: missing fence: sfence.vma 0x5000, 3 on hart 0 (replace: a fault put another frame "
+        "in a page's place)\n"
+        "stale: changed by pid 4 on hart 1 (operation 8), between 500 and 500 ns: satp, from root "
+        "0x80001000 to 0x80002000 for the same ASID\n"
+        "stale: missing fence: sfence.vma x0, x0 on hart 0 (switch: another address space runs, "
+        "and there are no ASIDs)\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +402,12 @@ int main(void)
         TEST(a_retry_that_traps_again_names_the_next_fault),
         TEST(a_retry_without_a_miss_hit_the_tlb),
         TEST(a_long_translation_does_not_overrun_the_buffer),
+        TEST(a_miss_that_the_second_level_serves_is_told_as_that),
+        TEST(a_walk_that_begins_below_a_cached_pointer_says_so),
+        TEST(what_is_prefetched_is_not_told),
+        TEST(a_retry_whose_page_the_first_level_cannot_hold_is_told_at_the_end),
+        TEST(of_many_evictions_the_first_are_told_and_nothing_else_is_lost),
+        TEST(a_missing_fence_is_told_without_a_fault),
 #undef TEST
     };
 

@@ -69,11 +69,20 @@ static void sizes_take_the_largest_suffix_that_leaves_nothing(void **state)
     assert_size(UINT64_MAX, "18446744073709551615");
 }
 
+/* Instead of mw_tlb_format, which is below: which TLB it was given is all that counts here. */
+static int format_sets(const struct mw_tlb *tlb, char *out, size_t bytes)
+{
+    return snprintf(out, bytes, "%u sets", (unsigned)tlb->array[0].sets);
+}
+
+static const struct config_text_words words = {
+    .mode = "sv48", .tlbs = "two-level", .tlb_format = format_sets};
+
 static void assert_field(const struct mw_config *config, const char *key, const char *text)
 {
-    char out[64];
+    char out[CONFIG_TEXT_BYTES];
 
-    assert_true(config_text_format(config, "sv48", key, out, sizeof(out)));
+    assert_true(config_text_format(config, &words, key, out, sizeof(out)));
     assert_string_equal(out, text);
 }
 
@@ -82,12 +91,17 @@ static void each_type_of_field_has_its_form(void **state)
     const struct mw_config config = {.ram_bytes = 1 << 20,
                                      .ram_base = 0x80000000,
                                      .harts = 3,
-                                     .tlb_sets = 64,
-                                     .tlb_ways = 4,
+                                     .tlbs = {.l1d = {1, {{.sets = 1}}},
+                                              .l1i = {1, {{.sets = 2}}},
+                                              .l2 = {1, {{.sets = 3}}},
+                                              .l2i = {1, {{.sets = 4}}},
+                                              .walk_cache = {1, {{.sets = 5}}},
+                                              .prefetch = 6},
                                      .hardware_ad = true,
                                      .seed = 7,
                                      .placement = MW_PLACE_FIRST_FIT,
-                                     .costs = {.block_byte_ps = 500}};
+                                     .costs = {.block_byte_ps = 500, .tlb_l2_hit = 9}};
+    struct config_text_words custom = words;
     char out[64];
 
     (void)state;
@@ -95,13 +109,23 @@ static void each_type_of_field_has_its_form(void **state)
     assert_field(&config, "ram", "1M");
     assert_field(&config, "ram-base", "0x80000000");
     assert_field(&config, "harts", "3");
-    assert_field(&config, "tlb", "64x4");
+    assert_field(&config, "tlb", "two-level");
+    assert_field(&config, "tlb.l1d", "1 sets");
+    assert_field(&config, "tlb.l1i", "2 sets");
+    assert_field(&config, "tlb.l2", "3 sets");
+    assert_field(&config, "tlb.l2i", "4 sets");
+    assert_field(&config, "tlb.walk-cache", "5 sets");
+    assert_field(&config, "tlb.prefetch", "6");
+    assert_field(&config, "costs.tlb-l2-hit", "9");
     assert_field(&config, "hardware-ad", "yes");
     assert_field(&config, "check", "no");
     assert_field(&config, "seed", "7");
     assert_field(&config, "placement", "first-fit");
     assert_field(&config, "costs.block-byte-ps", "500");
-    assert_false(config_text_format(&config, "sv48", "no such key", out, sizeof(out)));
+    assert_false(config_text_format(&config, &words, "no such key", out, sizeof(out)));
+    custom.tlbs = NULL;
+    assert_true(config_text_format(&config, &custom, "tlb", out, sizeof(out)));
+    assert_string_equal(out, "custom");
 }
 
 int main(void)

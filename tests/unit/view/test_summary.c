@@ -31,15 +31,26 @@ static const char *name_of_inode(void *context, uint32_t inode)
     return inode == 12 ? "/a\nb" : "";
 }
 
+/* As much of mw_tlb_format, which view does not link, as is needed here. */
+static int format_tlb(const struct mw_tlb *tlb, char *out, size_t bytes)
+{
+    if (tlb->arrays == 0)
+        return snprintf(out, bytes, "none");
+    return snprintf(out, bytes, "%ux%u", tlb->array[0].sets, tlb->array[0].ways);
+}
+
 static int fixture_new(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
 
-    f->config = (struct mw_config){.ram_bytes = 1 << 20, .tlb_sets = 64, .tlb_ways = 4, .seed = 3};
+    f->config = (struct mw_config){.ram_bytes = 1 << 20,
+                                   .harts = 1,
+                                   .tlbs = {.l1d = {1, {{64, 4, 63, MW_REPLACE_LRU}}}},
+                                   .seed = 3};
     f->summary = (struct summary){.version = "1.2.3",
-                                  .mode = "sv39",
                                   .format = "strace",
                                   .config = &f->config,
+                                  .words = {.mode = "sv39", .tlb_format = format_tlb},
                                   .stats = &f->stats,
                                   .run = &f->run,
                                   .top = f->top,
@@ -89,6 +100,7 @@ static void an_empty_run_divides_by_nothing(void **state)
 
     assert_has(text, "TLB hits                                 0  0.00 %\n");
     assert_has(text, "page walks                               0  0.00 PTEs fetched by each\n");
+    assert_has(text, "average access time                   0.00 ns\npage faults");
     assert_null(strstr(text, "nan"));
     assert_null(strstr(text, "VMAs with"));
 }
@@ -102,6 +114,7 @@ static void the_text_has_one_aligned_line_for_each_number(void **state)
     f->stats.accesses.by_access[MW_STORE] = 1000;
     f->stats.tlb.hits = 990;
     f->stats.tlb.misses = 10;
+    f->stats.tlb.unit[MW_TLB_L1D].compulsory = 7;
     f->stats.walks.total = 10;
     f->stats.walks.references = 25;
     f->stats.faults.total = 4;
@@ -117,13 +130,16 @@ static void the_text_has_one_aligned_line_for_each_number(void **state)
     f->run.calls_replayed = 77;
     text = text_of(f);
     assert_has(text, "input                       strace\n");
-    assert_has(text, "machine                     sv39, 1M of RAM, TLB of 64 x 4, seed 3\n");
+    assert_has(text, "machine                     sv39, 1M of RAM, 1 hart, l1d 64x4, seed 3\n");
     assert_has(text, "processes                                2  0 live at the end\n");
     assert_has(text, "system calls replayed                   77\n");
     assert_has(text, "accesses                              1000\n");
     assert_has(text, "  store                               1000\n");
     assert_has(text, "TLB hits                               990  99.00 %\n");
-    assert_has(text, "TLB misses                              10  1.00 %\n");
+    assert_has(text, "TLB misses                              10  1.00 %, 7 compulsory\n");
+    assert_null(strstr(text, "\n  l1d")); /* there is one TLB: the lines above are about it */
+    assert_null(strstr(text, "shortened"));
+    assert_null(strstr(text, "prefetched"));
     assert_has(text, "page walks                              10  2.50 PTEs fetched by each\n");
     assert_has(text, "page faults                              4\n");
     assert_has(text, "  zero_page                              4  first read of private");
@@ -132,6 +148,67 @@ static void the_text_has_one_aligned_line_for_each_number(void **state)
     assert_has(text, "page-table frames at peak                3  12 KiB\n");
     assert_has(text, "blocks read                             44  in 11 requests\n");
     assert_has(text, "simulated time                      123456 ns\n");
+}
+
+static void every_tlb_has_a_line_and_so_have_walk_cache_and_prefetcher(void **state)
+{
+    struct fixture *f = *state;
+    struct mw_tlb_counters *l2 = &f->stats.tlb.unit[MW_TLB_L2];
+    const char *text;
+
+    f->config.harts = 4;
+    f->config.tlbs.l1i = (struct mw_tlb){1, {{1, 16, 63, MW_REPLACE_LRU}}};
+    f->config.tlbs.l2 = (struct mw_tlb){1, {{256, 8, 63, MW_REPLACE_LRU}}};
+    f->config.tlbs.walk_cache = (struct mw_tlb){1, {{1, 8, 60, MW_REPLACE_LRU}}};
+    f->config.tlbs.prefetch = 2;
+    l2->hits[MW_SIZE_4K] = 30;
+    l2->hits[MW_SIZE_2M] = 3;
+    l2->misses[MW_SIZE_4K] = 5;
+    l2->misses_faulted = 2;
+    l2->compulsory = 4;
+    l2->evictions = 1;
+    f->stats.walker.skipped[MW_SIZE_2M] = 6;
+    f->stats.walker.skipped[MW_SIZE_1G] = 2;
+    f->stats.walker.prefetches = 9;
+    f->stats.walker.prefetch_hits = 8;
+    f->stats.walker.prefetch_references = 33;
+    text = text_of(f);
+    assert_has(text, "1M of RAM, 4 harts, l1d 64x4, l1i 1x16, l2 256x8, walk-cache 1x8, seed 3\n");
+    assert_has(text, "\n  l1d                                    0  hits, 0 misses");
+    assert_has(text, "\n  l1i                                    0  hits, 0 misses");
+    assert_has(text, "\n  l2                                    33  hits, 7 misses, 4 of them "
+                     "compulsory, 1 evictions\n");
+    assert_null(strstr(text, "\n  l2i"));
+    assert_has(text,
+               "\n  shortened                              8  began below a cached pointer\n");
+    assert_has(text,
+               "\n  prefetched                             9  entries, 8 of them used, 33 PTEs "
+               "fetched\n");
+}
+
+static void the_access_time_is_told_by_its_parts(void **state)
+{
+    struct fixture *f = *state;
+    const char *text;
+
+    f->stats.accesses.total = 200;
+    f->stats.translation.l1_ns = 190;
+    f->stats.translation.l2_ns = 16;
+    f->stats.translation.walk_ns = 400;
+    f->stats.translation.fence_ns = 30;
+    f->stats.translation.ipi_ns = 4000;
+    f->stats.translation.total_ns = 4636;
+    f->stats.other.shootdowns = 3;
+    f->stats.other.ipis = 2;
+    text = text_of(f);
+    assert_has(text, "\naverage access time                  23.18 ns\n"
+                     "  first-level hits                    0.95 ns\n"
+                     "  second-level hits                   0.08 ns\n"
+                     "  page walks                          2.00 ns\n"
+                     "  fences                              0.15 ns\n"
+                     "  interrupts                         20.00 ns\n"
+                     "TLB shootdowns                           3  2 interrupts of other harts\n");
+    assert_has(json_of(f), "\"total_ns\":4636,\"average_ps\":23180}");
 }
 
 static void comparisons_and_troubles_are_shown_when_there_were_any(void **state)
@@ -152,6 +229,8 @@ static void comparisons_and_troubles_are_shown_when_there_were_any(void **state)
     f->run.signals = 1;
     f->run.out_of_memory = 2;
     f->stats.other.signals = 5;
+    f->stats.stale.uses = 9;
+    f->stats.stale.findings = 2;
     f->stats.blocks.errors = 6;
     text = text_of(f);
     assert_has(text, "  results compared                       9  1 differing\n");
@@ -161,6 +240,7 @@ static void comparisons_and_troubles_are_shown_when_there_were_any(void **state)
     assert_has(text, "signals                                  5  1 unexpected\n");
     assert_has(text, "operations out of memory                 2\n");
     assert_has(text, "device errors                            6\n");
+    assert_has(text, "stale translations used                  9  2 fences missing\n");
 }
 
 static void skipped_calls_are_named(void **state)
@@ -217,7 +297,13 @@ static void the_json_nests_the_counters(void **state)
     f->run.maps_equal = 5;
     f->run.lines = 55;
     f->stats.time_ns = 1;
+    f->stats.tlb.unit[MW_TLB_L1D].misses[MW_SIZE_2M] = 6;
+    f->stats.tlb.unit[MW_TLB_L1D].misses_faulted = 1;
     text = json_of(f);
+    assert_has(text, "\"tlb\":{\"l1d\":\"64x4\",\"l1i\":\"none\",");
+    assert_has(text, "\"by_tlb\":{\"l1d\":{\"hits\":0,\"misses\":7,\"misses_faulted\":1,");
+    assert_has(text, "\"2M\":{\"hits\":0,\"misses\":6,\"fills\":0},");
+    assert_null(strstr(text, "\"l2\":{"));
     assert_has(text,
                "{\"mapwalk\":\"1.2.3\",\"format\":\"strace\",\"machine\":{\"mode\":\"sv39\",");
     assert_has(text, "\"lines\":55,");
@@ -351,6 +437,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_new, fixture_free)
         TEST(an_empty_run_divides_by_nothing),
         TEST(the_text_has_one_aligned_line_for_each_number),
+        TEST(every_tlb_has_a_line_and_so_have_walk_cache_and_prefetcher),
+        TEST(the_access_time_is_told_by_its_parts),
         TEST(comparisons_and_troubles_are_shown_when_there_were_any),
         TEST(skipped_calls_are_named),
         TEST(the_top_vmas_are_listed_one_a_line),

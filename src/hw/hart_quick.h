@@ -1,0 +1,40 @@
+/*
+ * The parts of a miss that hart_miss.c and hart_quick.c share; private to the hart.
+ */
+#ifndef MAPWALK_HW_HART_QUICK_H
+#define MAPWALK_HW_HART_QUICK_H
+
+#include "hw/hart.h"
+
+/* Is this a hart that the short way is made for, when nobody listens? */
+bool hart_quick_fits(const struct hart *h);
+
+/*
+ * Serves a miss of the first level by the short way: *host is where va lies. False: nothing has
+ * happened, and the general way must be gone; also when there is no miss. Pre: hart_quick_fits.
+ */
+bool hart_quick(struct hart *h, vaddr_t va, enum mw_access access, uint8_t **host);
+
+/*
+ * Counts the misses of an access that found a translation of this size: by size, and those that are
+ * new. `second` NULL: there is no second level, or it served.
+ */
+static inline void hart_count_misses(struct hart *h, vaddr_t va, unsigned size, struct tlb *first,
+                                     struct tlb *second)
+{
+    uint64_t page = tlb_tag(va, size, false, 0) >> 17; /* the part that names page and size */
+    unsigned units = 1u << first->unit;
+    unsigned fresh;
+
+    if (second != NULL)
+        units |= 1u << second->unit;
+    fresh = units & ~(unsigned)pages_seen_mark(&h->seen, h->space, page, (uint8_t)units);
+    first->counters.misses[size]++;
+    first->counters.compulsory += fresh >> first->unit & 1;
+    if (second != NULL) {
+        second->counters.misses[size]++;
+        second->counters.compulsory += fresh >> second->unit & 1;
+    }
+}
+
+#endif
