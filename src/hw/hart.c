@@ -7,13 +7,14 @@
  */
 #include "hw/hart_quick.h"
 
-/* For hart_may_hit. */
-static void hart_update_hit_range(struct hart *h)
+/* What follows from the mode, and is wanted at once: for hart_may_hit, and for the walk. */
+static void hart_update_mode(struct hart *h)
 {
     unsigned va_bits = mode_info(h->rules.mode).va_bits;
 
     h->hit_bias = 0;
     h->hit_limit = 0; /* Bare never looks into the TLB */
+    h->levels = mode_info(h->rules.mode).levels;
     if (h->rules.mode != MW_MODE_BARE) {
         h->hit_bias = (uint64_t)1 << (va_bits - 1);
         h->hit_limit = (uint64_t)1 << va_bits;
@@ -62,12 +63,12 @@ int hart_init(struct hart *h, const struct hart_setup *setup, struct alloc *a,
     h->id = setup->id;
     h->plain = setup->plain;
     h->costs = setup->costs;
-    hart_update_hit_range(h);
+    hart_update_mode(h);
     err = hart_init_tlbs(h, setup, a);
     if (err != 0)
         hart_destroy(h);
     else
-        h->quick = hart_quick_fits(h);
+        h->quick = hart_quick_shape(h);
     return err;
 }
 
@@ -119,7 +120,7 @@ void hart_set_satp(struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asi
     h->rules.root = root;
     h->asid = asid & h->asid_mask;
     h->space = (uint64_t)1 << 63 | root.raw >> PAGE_SHIFT << 16 | h->asid;
-    hart_update_hit_range(h);
+    hart_update_mode(h);
     h->bus->hart = h->id;
     event_emit(h->bus, MW_EVENT_SATP, h->asid, root.raw);
 }
@@ -231,15 +232,6 @@ static bool hart_translate_pair(struct hart *h, vaddr_t va, enum mw_access acces
     return true;
 }
 
-/* The front has been asked already, and knows no better, unless size or alignment was in its way. */
-static inline uint8_t *hart_translate_again(struct hart *h, vaddr_t va, unsigned bytes,
-                                            enum mw_access access, struct trap *trap)
-{
-    if ((bytes & (bytes - 1)) == 0 && bytes <= FRONT_BYTES_MAX && (va & (bytes - 1)) == 0)
-        return hart_translate_slow(h, va, access, trap);
-    return hart_translate(h, va, access, trap);
-}
-
 bool hart_load_slow(struct hart *h, vaddr_t va, void *out, unsigned bytes, enum mw_access access,
                     struct trap *trap)
 {
@@ -247,7 +239,7 @@ bool hart_load_slow(struct hart *h, vaddr_t va, void *out, unsigned bytes, enum 
     uint8_t *host[2];
 
     if (!hart_crosses(va, bytes)) {
-        host[0] = hart_translate_again(h, va, bytes, access, trap);
+        host[0] = hart_translate(h, va, access, trap);
         if (host[0] != NULL)
             memcpy(out, host[0], bytes);
         return host[0] != NULL;
@@ -265,7 +257,7 @@ bool hart_store_slow(struct hart *h, vaddr_t va, const void *in, unsigned bytes,
     uint8_t *host[2];
 
     if (!hart_crosses(va, bytes)) {
-        host[0] = hart_translate_again(h, va, bytes, MW_STORE, trap);
+        host[0] = hart_translate(h, va, MW_STORE, trap);
         if (host[0] != NULL)
             memcpy(host[0], in, bytes);
         return host[0] != NULL;

@@ -43,6 +43,14 @@ struct hart_costs {
     uint32_t walk_step_ns; /* one PTE read by the walker, on demand */
 };
 
+/* The TLBs that hart_quick.c is compiled for; a fast path, never part of the model. */
+enum hart_quick_shape {
+    HART_QUICK_NEVER,
+    HART_QUICK_FOUR,          /* one level of 4 ways */
+    HART_QUICK_FOUR_AND_FOUR, /* two levels of 4 ways each */
+    HART_QUICK_ANY            /* LRU, any number of ways */
+};
+
 struct hart {
     struct front front;           /* first: what a hit needs lies together */
     struct tlb tlb[MW_TLB_COUNT]; /* some may not be there (arrays 0); never L1D */
@@ -55,12 +63,13 @@ struct hart {
     uint64_t hit_limit;
     uint32_t allowed_shift; /* 4 * (user << 2 | sum << 1 | mxr): where the context's bits lie in
                                `allowed` */
+    unsigned levels;        /* of rules.mode */
     uint32_t prefetch;
     uint16_t asid;
     uint16_t asid_mask; /* the bits that are implemented */
     uint16_t id;
     bool plain; /* no fast path is used: for who compares, or checks hits */
-    bool quick; /* hart_quick_fits */
+    enum hart_quick_shape quick;
     struct hart_costs costs;
     uint64_t hits_settled;            /* hits whose time is on the clock already */
     uint64_t hits[MW_ACCESS_COUNT];   /* of the first level, without what the front has served */
@@ -226,9 +235,15 @@ static inline __attribute__((always_inline)) bool hart_load(struct hart *h, vadd
 {
     uint8_t *host;
 
-    if (!HART_FRONT_BYTES(bytes) ||
-        __builtin_expect(!front_serve(&h->front, va, bytes, access, &host), 0))
+    if (!HART_FRONT_BYTES(bytes))
         return hart_load_slow(h, va, out, bytes, access, trap);
+    if (__builtin_expect(!front_serve(&h->front, va, bytes, access, &host), 0)) {
+        if ((va & (bytes - 1)) != 0)
+            return hart_load_slow(h, va, out, bytes, access, trap);
+        host = hart_translate_slow(h, va, access, trap);
+        if (host == NULL)
+            return false;
+    }
     memcpy(out, host, bytes);
     return true;
 }
@@ -239,9 +254,15 @@ hart_store(struct hart *h, vaddr_t va, const void *in, unsigned bytes, struct tr
 {
     uint8_t *host;
 
-    if (!HART_FRONT_BYTES(bytes) ||
-        __builtin_expect(!front_serve(&h->front, va, bytes, MW_STORE, &host), 0))
+    if (!HART_FRONT_BYTES(bytes))
         return hart_store_slow(h, va, in, bytes, trap);
+    if (__builtin_expect(!front_serve(&h->front, va, bytes, MW_STORE, &host), 0)) {
+        if ((va & (bytes - 1)) != 0)
+            return hart_store_slow(h, va, in, bytes, trap);
+        host = hart_translate_slow(h, va, MW_STORE, trap);
+        if (host == NULL)
+            return false;
+    }
     memcpy(host, in, bytes);
     return true;
 }

@@ -17,7 +17,7 @@ static bool hart_check_key(struct hart *h, const struct front_slot *slot, uint64
         h->plain || event_wanted(h->bus, MW_EVENT_TLB_HIT))
         return false;
     entry = tlb_place_entry(place);
-    return entry->size == MW_SIZE_4K && hart_allows(h, entry, access) &&
+    return entry->size == MW_SIZE_4K && entry->in_front && hart_allows(h, entry, access) &&
            slot->stamp == &place.array->stamps[place.index] &&
            va + slot->addend == (uint64_t)(uintptr_t)ram_host(h->ram, entry->base) &&
            front_slot(&h->front, va, access) == slot;

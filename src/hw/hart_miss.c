@@ -3,13 +3,13 @@
  *
  * Layer 3. The rules are those of <mapwalk/tlb.h>, in its order:
  *
- *     hart_translate_slow         the short way (hart_quick.c); else lookup in the first level: a
- *      |                          hit, or
- *      '- hart_miss               lookup in the second, which fills the first, or
- *          '- hart_miss_walk      the walk, which fills both, or else
- *              |- hart_walk       from a cached pointer or the root
- *              |- hart_prefetch   what comes next, if that is wanted
- *              '- hart_raise      a trap
+ *     hart_translate_slow         the short way (hart_quick.c), or
+ *      '- hart_translate_general  lookup in the first level: a hit, or
+ *          '- hart_miss           lookup in the second, which fills the first, or
+ *              '- hart_miss_walk  the walk, which fills both, or else
+ *                  |- hart_walk       from a cached pointer or the root
+ *                  |- hart_prefetch   what comes next, if that is wanted
+ *                  '- hart_raise      a trap
  */
 #include "hw/hart_quick.h"
 #include "hw/stale.h"
@@ -53,17 +53,21 @@ static inline void hart_use(struct hart *h, struct tlb *tlb, struct tlb_place pl
 }
 
 /*
- * An entry of the first level was just used or filled; the front may serve the next use, if it is
- * one of a 4 KiB page and nobody wants to know of hits.
+ * An entry of the first level was just used. From now on the front may serve it, if it is one of a
+ * 4 KiB page and nobody wants to know of hits. A fill teaches it nothing: what is never used again
+ * shall cost nothing.
  */
 static inline void hart_teach_front(struct hart *h, struct tlb_place place, vaddr_t va,
                                     enum mw_access access, uint8_t *host)
 {
-    if (place.array == NULL || tlb_place_entry(place)->size != MW_SIZE_4K || h->plain ||
-        h->stale != NULL || event_wanted(h->bus, MW_EVENT_TLB_HIT))
-        front_forget_last(&h->front);
-    else
+    struct tlb_entry *entry = tlb_place_entry(place);
+
+    entry->in_front = entry->size == MW_SIZE_4K && !h->plain && h->stale == NULL &&
+                      !event_wanted(h->bus, MW_EVENT_TLB_HIT);
+    if (entry->in_front)
         front_learn(&h->front, va, access, &place.array->stamps[place.index], host);
+    else
+        front_forget_last(&h->front);
 }
 
 /* The trap as a value. The event operation stays open for whoever handles it. */
@@ -194,7 +198,6 @@ static uint8_t *hart_miss_walk(struct hart *h, const struct hart_access *a,
     struct mw_walker_counters *counters = &h->walk_cache.counters;
     struct tlb_translation translation;
     struct walk_result found;
-    struct tlb_place place;
     uint8_t *host;
 
     hart_walk(h, &h->rules, a->va, a->access, counters->skipped, &found);
@@ -212,8 +215,7 @@ static uint8_t *hart_miss_walk(struct hart *h, const struct hart_access *a,
                       a->second->arrays != 0 ? a->second : NULL);
     if (a->second->arrays != 0)
         tlb_fill(a->second, h->bus, &translation, front_next_stamp(&h->front));
-    place = tlb_fill(a->first, h->bus, &translation, front_next_stamp(&h->front));
-    hart_teach_front(h, place, a->va, a->access, host);
+    tlb_fill(a->first, h->bus, &translation, front_next_stamp(&h->front));
     if (h->prefetch != 0)
         hart_prefetch(h, a, translation.size);
     return host;
@@ -231,14 +233,12 @@ static void hart_refill(struct hart *h, const struct hart_access *a, uint8_t *ho
                                                 .asid = h->asid,
                                                 .size = entry->size,
                                                 .leaf_size = entry->leaf_size};
-    struct tlb_place place;
 
     hart_use(h, a->second, a->in_second, a->va, a->access);
     clock_advance(h->clock, h->costs.l2_hit_ns);
     event_emit(h->bus, MW_EVENT_TLB_L2_HIT, a->va, a->access, a->second->unit, entry->size);
     hart_count_misses(h, a->va, entry->leaf_size, a->first, NULL);
-    place = tlb_fill(a->first, h->bus, &translation, front_next_stamp(&h->front));
-    hart_teach_front(h, place, a->va, a->access, host);
+    tlb_fill(a->first, h->bus, &translation, front_next_stamp(&h->front));
 }
 
 /* The first level does not serve the access. */
@@ -272,7 +272,9 @@ static uint8_t *hart_miss(struct hart *h, struct hart_access *a, struct trap *tr
     return host;
 }
 
-uint8_t *hart_translate_slow(struct hart *h, vaddr_t va, enum mw_access access, struct trap *trap)
+/* Not inlined, so that the short way need not save what only this needs. */
+static __attribute__((noinline)) uint8_t *
+hart_translate_general(struct hart *h, vaddr_t va, enum mw_access access, struct trap *trap)
 {
     struct hart_access a = {.va = va,
                             .access = access,
@@ -280,8 +282,6 @@ uint8_t *hart_translate_slow(struct hart *h, vaddr_t va, enum mw_access access, 
                             .second = hart_second_tlb(h, access)};
     uint8_t *host = NULL;
 
-    if (h->quick && hart_quick(h, va, access, &host))
-        return host;
     if (hart_may_hit(h, va))
         a.in_first = tlb_find(a.first, va, h->asid);
     if (a.in_first.array != NULL)
@@ -297,4 +297,11 @@ uint8_t *hart_translate_slow(struct hart *h, vaddr_t va, enum mw_access access, 
                    tlb_place_entry(a.in_first)->size);
     }
     return host;
+}
+
+uint8_t *hart_translate_slow(struct hart *h, vaddr_t va, enum mw_access access, struct trap *trap)
+{
+    uint8_t *host = hart_quick(h, va, access);
+
+    return host != NULL ? host : hart_translate_general(h, va, access, trap);
 }

@@ -1,23 +1,33 @@
 /*
- * The short way of the most common miss: a 4 KiB page, with nothing unusual about it.
+ * The short way of the most common accesses that the front does not know: to a 4 KiB page, with
+ * nothing unusual about it.
  *
  * Layer 3. What hart_miss.c does in general is done here at once, without the copies and questions
  * that a general way needs: both levels are looked into, three PTEs are read, two entries made, in a
  * fifth of the time. It is no part of the model: whatever it meets that is not as usual - a
- * listener, a superpage, a global page, a PTE that must be updated or faults, a policy of several
- * arrays - it leaves to the general way, before it has changed anything. A test runs both and
- * compares every counter (I-HART-3).
+ * listener, a superpage, a global page, a PTE that must be updated or faults, a policy that is not
+ * LRU - it leaves to the general way, before it has changed anything. A test runs both and compares
+ * every counter (I-HART-3).
+ *
+ * Two things cost here: instructions, and branches that nobody can foresee. So the code is compiled
+ * once for each of the usual shapes, with the number of ways known, and chooses among ways without
+ * branches.
  */
 #include "hw/hart_quick.h"
 
 /* The one form that the short way knows: 4 KiB, not global. */
 #define QUICK_FORM (1u << (MW_SIZE_4K * 2))
 
+/* Each shape is one function in the end. */
+#define QUICK_INLINE static inline __attribute__((always_inline))
+#define QUICK_SHAPE  static __attribute__((noinline))
+
 /* One TLB, as far as this access goes. */
 struct quick_set {
     struct tlb *tlb;
     struct tlb_array *array;
     uint32_t first; /* way of the set */
+    uint32_t ways;  /* those of the array, known when this is compiled where that is possible */
 };
 
 /* What the tables, or the second level, say of the page. */
@@ -25,24 +35,29 @@ struct quick_page {
     pte_t pte;
     uint64_t allowed;
     paddr_t pte_address;
-    uint64_t references; /* 0: the second level knew it */
 };
 
-/* All of it is one function in the end: a call would cost as much as most of the parts. */
-#define QUICK static inline __attribute__((always_inline))
+/* ---- one set ---- */
 
-static bool quick_tlb_fits(const struct tlb *tlb)
+/* The set of va. False: the TLB holds something that it would take more than one probe to find. */
+QUICK_INLINE bool quick_enter(struct quick_set *set, struct tlb *tlb, vaddr_t va, uint32_t ways)
 {
-    return tlb->arrays == 0 || (tlb->arrays == 1 && tlb->size_for[MW_SIZE_4K] == MW_SIZE_4K &&
-                                tlb->array_for[MW_SIZE_4K] == 0);
+    set->tlb = tlb;
+    set->array = &tlb->array[0];
+    set->first = tlb_array_set(set->array, va, MW_SIZE_4K);
+    set->ways = ways != 0 ? ways : set->array->ways;
+    return (set->array->forms & ~QUICK_FORM) == 0;
 }
 
-bool hart_quick_fits(const struct hart *h)
+/* The index of the entry with this tag, or UINT32_MAX. No way is asked before the others. */
+QUICK_INLINE uint32_t quick_probe(const struct quick_set *set, uint64_t tag)
 {
-    for (unsigned unit = 0; unit < MW_TLB_COUNT; unit++)
-        if (!quick_tlb_fits(&h->tlb[unit]))
-            return false;
-    return !h->plain && h->walk_cache.arrays == 0 && h->prefetch == 0;
+    const uint64_t *tags = &set->array->tags[set->first];
+    uint32_t found = UINT32_MAX;
+
+    for (uint32_t way = 0; way < set->ways; way++)
+        found = tags[way] == tag ? set->first + way : found;
+    return found;
 }
 
 /* A stamp above a way: stamps have 52 bits for as long as anybody can wait. */
@@ -50,189 +65,238 @@ bool hart_quick_fits(const struct hart *h)
 
 _Static_assert(MW_TLB_WAYS_MAX <= 1u << QUICK_WAY_BITS, "a way fits below a stamp");
 
-QUICK uint64_t quick_least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* The set of va. False: the TLB holds something that it would take more than one probe to find. */
-QUICK bool quick_enter(struct quick_set *set, struct tlb *tlb, vaddr_t va)
-{
-    set->tlb = tlb;
-    set->array = &tlb->array[0];
-    set->first = tlb_array_set(set->array, va, MW_SIZE_4K);
-    return (set->array->forms & ~QUICK_FORM) == 0;
-}
-
 /*
- * The index of the entry with this tag, or UINT32_MAX. No way is asked before the others: which one
- * it is cannot be foreseen, and a branch foreseen wrongly costs more than all the comparisons.
+ * The way used least recently; the stamp of an empty one is 0. Stamp and way in one number make the
+ * choice a minimum, which needs no branch.
  */
-QUICK uint32_t quick_probe(const struct quick_set *set, uint64_t tag)
-{
-    const uint64_t *tags = &set->array->tags[set->first];
-    uint32_t ways = set->array->ways;
-    uint32_t found = UINT32_MAX;
-
-    if (ways == 4) { /* the usual number, which the compiler unrolls */
-        for (uint32_t way = 0; way < 4; way++)
-            found = tags[way] == tag ? set->first + way : found;
-        return found;
-    }
-    for (uint32_t way = 0; way < ways; way++)
-        if (tags[way] == tag)
-            return set->first + way;
-    return UINT32_MAX;
-}
-
-/*
- * Reads the PTEs down to a 4 KiB leaf that is complete as it stands. False: anything else. A table
- * is a page and RAM has whole pages, so the whole table is in RAM when its beginning is.
- */
-QUICK bool quick_walk(const struct hart *h, vaddr_t va, struct quick_page *page)
-{
-    const struct ram *ram = h->ram;
-    uint64_t table = h->rules.root.raw - ram->base.raw;
-    unsigned shift = level_shift(mode_info(h->rules.mode).levels - 1);
-    uint64_t frame;
-
-    page->references = mode_info(h->rules.mode).levels;
-    for (;; shift -= TABLE_SHIFT) {
-        uint64_t offset = table + (va >> shift) % TABLE_ENTRIES * PTE_BYTES;
-
-        if (table >= ram->bytes)
-            return false;
-        memcpy(&page->pte.raw, ram->host + offset, PTE_BYTES);
-        table = pte_paddr(page->pte).raw - ram->base.raw;
-        page->pte_address = paddr(ram->base.raw + offset);
-        if (shift == PAGE_SHIFT)
-            break;
-        if (!walk_plain_pointer(page->pte))
-            return false;
-    }
-    frame = table;
-    page->allowed = walk_leaf_allowed(page->pte);
-    return (page->pte.raw & (PTE_V | PTE_R | PTE_G | PTE_HIGH)) == (PTE_V | PTE_R) &&
-           frame < ram->bytes;
-}
-
-/*
- * The way used least recently; under LRU the stamp of an empty one is 0. Stamp and way in one number
- * make the choice a minimum, which needs no branch.
- */
-QUICK uint32_t quick_oldest(const struct quick_set *set)
+QUICK_INLINE uint32_t quick_oldest(const struct quick_set *set)
 {
     const uint64_t *stamps = &set->array->stamps[set->first];
-    uint32_t ways = set->array->ways;
     uint64_t oldest = stamps[0] << QUICK_WAY_BITS;
 
-    if (ways == 4) {
-        for (uint32_t way = 1; way < 4; way++)
-            oldest = quick_least(oldest, stamps[way] << QUICK_WAY_BITS | way);
-    } else {
-        for (uint32_t way = 1; way < ways; way++)
-            oldest = quick_least(oldest, stamps[way] << QUICK_WAY_BITS | way);
+    for (uint32_t way = 1; way < set->ways; way++) {
+        uint64_t other = stamps[way] << QUICK_WAY_BITS | way;
+
+        oldest = other < oldest ? other : oldest;
     }
     return set->first + (uint32_t)(oldest & (((uint64_t)1 << QUICK_WAY_BITS) - 1));
 }
 
 /* tlb_fill of a page that the TLB does not have, among entries of the one form. */
-QUICK uint32_t quick_fill(struct hart *h, const struct quick_set *set, uint64_t tag,
-                          const struct quick_page *page)
+QUICK_INLINE void quick_fill(struct hart *h, const struct quick_set *set, uint64_t tag,
+                             const struct quick_page *page)
 {
     struct tlb_array *array = set->array;
-    bool lru = array->replacement == MW_REPLACE_LRU;
-    uint32_t index = lru ? quick_oldest(set) : tlb_policy_choose(array, set->first, tag);
+    uint32_t index = quick_oldest(set);
     struct tlb_entry *entry = &array->entries[index];
     uint64_t old = array->tags[index];
+    uint64_t stamp = front_next_stamp(&h->front);
 
     if (old != TLB_EMPTY) {
         set->tlb->counters.evictions++;
-        if (set->tlb->front != NULL)
-            front_forget_entry(set->tlb->front, tlb_tag_page(old), &array->stamps[index]);
+        if (entry->in_front)
+            front_forget_entry(&h->front, tlb_tag_page(old), &array->stamps[index]);
     }
-    if (lru && old != TLB_EMPTY && entry->leaf_size == MW_SIZE_4K) {
+    if (__builtin_expect(old != TLB_EMPTY && entry->leaf_size == MW_SIZE_4K, 1)) {
         array->tags[index] = tag; /* one goes and one comes: no other count changes */
-        array->stamps[index] = front_next_stamp(&h->front);
+        array->stamps[index] = stamp;
     } else {
-        tlb_array_put(array, index, tag, MW_SIZE_4K, MW_SIZE_4K, front_next_stamp(&h->front));
+        tlb_array_put(array, index, tag, MW_SIZE_4K, MW_SIZE_4K, stamp);
     }
     entry->base = pte_paddr(page->pte);
     entry->pte = page->pte;
     entry->pte_address = page->pte_address;
     entry->allowed = (uint32_t)page->allowed;
     entry->prefetched = false;
+    entry->in_front = false;
     set->tlb->counters.fills[MW_SIZE_4K]++;
-    return index;
 }
 
-/* Counts a miss of the first level, and of the second if the tables were read. */
-QUICK void quick_count(struct hart *h, const struct quick_set *first,
-                       const struct quick_set *second, vaddr_t va, enum mw_access access,
-                       uint64_t references)
-{
-    struct mw_walker_counters *walker = &h->walk_cache.counters;
-    bool both = references != 0 && second->tlb->arrays != 0;
+/* ---- the parts of an access ---- */
 
+/*
+ * Reads the PTEs down to a 4 KiB leaf that is complete as it stands. False: anything else. A table
+ * is a page and RAM has whole pages, so the whole table is in RAM when its beginning is.
+ */
+QUICK_INLINE bool quick_walk(const struct hart *h, vaddr_t va, struct quick_page *page)
+{
+    const struct ram *ram = h->ram;
+    uint64_t table = h->rules.root.raw - ram->base.raw;
+    uint64_t offset;
+    pte_t pte;
+
+    for (unsigned shift = level_shift(h->levels - 1);; shift -= TABLE_SHIFT) {
+        offset = table + (va >> shift) % TABLE_ENTRIES * PTE_BYTES;
+        if (table >= ram->bytes)
+            return false;
+        memcpy(&pte.raw, ram->host + offset, PTE_BYTES);
+        table = pte_paddr(pte).raw - ram->base.raw;
+        if (shift == PAGE_SHIFT)
+            break;
+        if (!walk_plain_pointer(pte))
+            return false;
+    }
+    page->pte = pte;
+    page->allowed = walk_leaf_allowed(pte);
+    page->pte_address = paddr(ram->base.raw + offset);
+    return (pte.raw & (PTE_V | PTE_R | PTE_G | PTE_HIGH)) == (PTE_V | PTE_R) && table < ram->bytes;
+}
+
+/* hart_count_misses, when it is not the first miss of the page: then nothing is new. */
+QUICK_INLINE void quick_count_misses(struct hart *h, vaddr_t va, struct tlb *first,
+                                     struct tlb *second)
+{
+    uint64_t page = tlb_tag(va, MW_SIZE_4K, false, 0) >> 17;
+    uint64_t units = first->unit_bit | (second != NULL ? second->unit_bit : 0);
+
+    if (__builtin_expect(!pages_seen_has(&h->seen, h->space, page, units), 0)) {
+        hart_count_misses(h, va, MW_SIZE_4K, first, second);
+        return;
+    }
+    first->counters.misses[MW_SIZE_4K]++;
+    if (second != NULL)
+        second->counters.misses[MW_SIZE_4K]++;
+}
+
+/* The last part of a miss: counts it, fills the first level. */
+QUICK_INLINE uint8_t *quick_finish(struct hart *h, const struct quick_set *first, uint64_t tag,
+                                   vaddr_t va, enum mw_access access, const struct quick_page *page)
+{
+    quick_fill(h, first, tag, page);
+    front_forget_last(&h->front);
     h->bus->hart = h->id;
     h->bus->last_op += h->bus->op == 0; /* a miss is an operation, also when nobody hears of it */
     h->misses[access]++;
-    hart_count_misses(h, va, MW_SIZE_4K, first->tlb, both ? second->tlb : NULL);
-    if (references == 0) {
-        clock_advance(h->clock, h->costs.l2_hit_ns);
-        return;
-    }
-    walker->walks++;
-    walker->references += references;
-    clock_advance(h->clock, references * h->costs.walk_step_ns);
+    return (uint8_t *)ram_host(h->ram, pte_paddr(page->pte)) + (va & PAGE_MASK);
 }
 
-/* Does the second level serve the access? *index is UINT32_MAX when it has nothing at all. */
-QUICK bool quick_second(const struct hart *h, const struct quick_set *second, uint64_t tag,
-                        enum mw_access access, uint32_t *index, struct quick_page *page)
+/* The first level has an entry: a hit that the front did not know, unless the entry forbids it. */
+QUICK_INLINE uint8_t *quick_hit(struct hart *h, const struct quick_set *first, uint32_t index,
+                                vaddr_t va, enum mw_access access)
 {
-    const struct tlb_entry *entry;
+    struct tlb_entry *entry = &first->array->entries[index];
+    uint8_t *host;
 
-    *index = quick_probe(second, tag);
-    if (*index == UINT32_MAX)
-        return false;
-    entry = &second->array->entries[*index];
+    if (!hart_allows(h, entry, access) || !ram_contains(h->ram, entry->base, 1))
+        return NULL;
+    host = (uint8_t *)ram_host(h->ram, entry->base) + (va & PAGE_MASK);
+    first->tlb->counters.hits[MW_SIZE_4K]++;
+    h->hits[access]++;
+    first->array->stamps[index] = front_next_stamp(&h->front);
+    entry->in_front = true;
+    front_learn(&h->front, va, access, &first->array->stamps[index], host);
+    return host;
+}
+
+/* The second level has an entry: its use, and the fill of the first. */
+QUICK_INLINE uint8_t *quick_refill(struct hart *h, const struct quick_set *first,
+                                   const struct quick_set *second, uint32_t index, uint64_t tag,
+                                   vaddr_t va, enum mw_access access)
+{
+    const struct tlb_entry *entry = &second->array->entries[index];
+    const struct quick_page page = {entry->pte, entry->allowed, entry->pte_address};
+
     if (entry->leaf_size != MW_SIZE_4K || !hart_allows(h, entry, access))
-        return false;
-    *page = (struct quick_page){entry->pte, entry->allowed, entry->pte_address, 0};
-    return true;
+        return NULL;
+    second->tlb->counters.hits[MW_SIZE_4K]++;
+    second->array->stamps[index] = front_next_stamp(&h->front);
+    clock_advance(h->clock, h->costs.l2_hit_ns);
+    quick_count_misses(h, va, first->tlb, NULL);
+    return quick_finish(h, first, tag, va, access, &page);
 }
 
-bool hart_quick(struct hart *h, vaddr_t va, enum mw_access access, uint8_t **host)
-{
-    uint64_t tag = tlb_tag(va, MW_SIZE_4K, false, h->asid);
-    struct quick_set first, second = {.tlb = hart_second_tlb(h, access)};
-    uint32_t in_second = UINT32_MAX, index;
-    struct quick_page page;
+/* ---- the shapes ---- */
 
-    if (h->bus->wanted != 0 || h->stale != NULL || !hart_may_hit(h, va) ||
-        !quick_enter(&first, hart_first_tlb(h, access), va) ||
-        quick_probe(&first, tag) != UINT32_MAX)
-        return false;
-    if (second.tlb->arrays != 0) {
-        if (!quick_enter(&second, second.tlb, va))
-            return false;
-        if (!quick_second(h, &second, tag, access, &in_second, &page) && in_second != UINT32_MAX)
-            return false; /* an entry that does not serve */
+/* `ways` of both levels, or 0: not known. `two`: there is a second level. */
+QUICK_INLINE uint8_t *quick_serve(struct hart *h, vaddr_t va, enum mw_access access, uint32_t ways,
+                                  bool two)
+{
+    struct mw_walker_counters *walker = &h->walk_cache.counters;
+    uint64_t tag = tlb_tag(va, MW_SIZE_4K, false, h->asid);
+    struct quick_set first, second = {.tlb = NULL};
+    struct quick_page page;
+    uint32_t index;
+
+    if (h->bus->wanted != 0 || !hart_may_hit(h, va) ||
+        !quick_enter(&first, hart_first_tlb(h, access), va, ways))
+        return NULL;
+    index = quick_probe(&first, tag);
+    if (index != UINT32_MAX)
+        return quick_hit(h, &first, index, va, access);
+    if (two) {
+        if (!quick_enter(&second, hart_second_tlb(h, access), va, ways))
+            return NULL;
+        index = quick_probe(&second, tag);
+        if (index != UINT32_MAX)
+            return quick_refill(h, &first, &second, index, tag, va, access);
     }
-    if (in_second == UINT32_MAX &&
-        (!quick_walk(h, va, &page) || (page.allowed >> (h->allowed_shift + access) & 1) == 0))
-        return false;
-    /* From here on it is done. The second level comes first, as its use or fill has the older stamp. */
-    if (in_second != UINT32_MAX) {
-        second.tlb->counters.hits[MW_SIZE_4K]++;
-        second.array->stamps[in_second] = front_next_stamp(&h->front);
-    } else if (second.tlb->arrays != 0) {
+    if (!quick_walk(h, va, &page) || (page.allowed >> (h->allowed_shift + access) & 1) == 0)
+        return NULL;
+    walker->walks++;
+    walker->references += h->levels;
+    clock_advance(h->clock, (uint64_t)h->levels * h->costs.walk_step_ns);
+    if (two)
         quick_fill(h, &second, tag, &page);
+    quick_count_misses(h, va, first.tlb, second.tlb);
+    return quick_finish(h, &first, tag, va, access, &page);
+}
+
+QUICK_SHAPE uint8_t *quick_serve_four(struct hart *h, vaddr_t va, enum mw_access access)
+{
+    return quick_serve(h, va, access, 4, false);
+}
+
+QUICK_SHAPE uint8_t *quick_serve_four_and_four(struct hart *h, vaddr_t va, enum mw_access access)
+{
+    return quick_serve(h, va, access, 4, true);
+}
+
+QUICK_SHAPE uint8_t *quick_serve_any(struct hart *h, vaddr_t va, enum mw_access access)
+{
+    return quick_serve(h, va, access, 0, hart_second_tlb(h, access)->arrays != 0);
+}
+
+uint8_t *hart_quick(struct hart *h, vaddr_t va, enum mw_access access)
+{
+    switch (h->quick) {
+    case HART_QUICK_FOUR:
+        return quick_serve_four(h, va, access);
+    case HART_QUICK_FOUR_AND_FOUR:
+        return quick_serve_four_and_four(h, va, access);
+    case HART_QUICK_ANY:
+        return quick_serve_any(h, va, access);
+    case HART_QUICK_NEVER:
+    default:
+        return NULL;
     }
-    quick_count(h, &first, &second, va, access, page.references);
-    index = quick_fill(h, &first, tag, &page);
-    *host = (uint8_t *)ram_host(h->ram, pte_paddr(page.pte)) + (va & PAGE_MASK);
-    front_learn(&h->front, va, access, &first.array->stamps[index], *host);
-    return true;
+}
+
+/* ---- which shape ---- */
+
+static bool quick_fits(const struct tlb *tlb)
+{
+    return tlb->arrays == 0 ||
+           (tlb->arrays == 1 && tlb->array[0].replacement == MW_REPLACE_LRU &&
+            tlb->array_for[MW_SIZE_4K] == 0 && tlb->size_for[MW_SIZE_4K] == MW_SIZE_4K);
+}
+
+static bool quick_is_four(const struct tlb *tlb)
+{
+    return tlb->arrays == 0 || tlb->array[0].ways == 4;
+}
+
+enum hart_quick_shape hart_quick_shape(const struct hart *h)
+{
+    bool four = true, fits = !h->plain && h->walk_cache.arrays == 0 && h->prefetch == 0;
+    bool two = h->tlb[MW_TLB_L2].arrays != 0;
+
+    for (unsigned unit = 0; unit < MW_TLB_COUNT; unit++) {
+        fits = fits && quick_fits(&h->tlb[unit]);
+        four = four && quick_is_four(&h->tlb[unit]);
+    }
+    if (!fits)
+        return HART_QUICK_NEVER;
+    if (!four)
+        return HART_QUICK_ANY;
+    return two ? HART_QUICK_FOUR_AND_FOUR : HART_QUICK_FOUR;
 }

@@ -6,14 +6,14 @@
 
 #include "hw/hart.h"
 
-/* Is this a hart that the short way is made for, when nobody listens? */
-bool hart_quick_fits(const struct hart *h);
+/* Which of the short ways this hart takes when nobody listens. */
+enum hart_quick_shape hart_quick_shape(const struct hart *h);
 
 /*
- * Serves a miss of the first level by the short way: *host is where va lies. False: nothing has
- * happened, and the general way must be gone; also when there is no miss. Pre: hart_quick_fits.
+ * Serves a first-level hit that the front did not know, or a miss, by the short way: where va lies.
+ * NULL: nothing has happened, and the general way must be gone.
  */
-bool hart_quick(struct hart *h, vaddr_t va, enum mw_access access, uint8_t **host);
+uint8_t *hart_quick(struct hart *h, vaddr_t va, enum mw_access access);
 
 /*
  * Counts the misses of an access that found a translation of this size: by size, and those that are
@@ -23,11 +23,11 @@ static inline void hart_count_misses(struct hart *h, vaddr_t va, unsigned size, 
                                      struct tlb *second)
 {
     uint64_t page = tlb_tag(va, size, false, 0) >> 17; /* the part that names page and size */
-    unsigned units = 1u << first->unit;
+    unsigned units = first->unit_bit;
     unsigned fresh;
 
     if (second != NULL)
-        units |= 1u << second->unit;
+        units |= second->unit_bit;
     fresh = units & ~(unsigned)pages_seen_mark(&h->seen, h->space, page, (uint8_t)units);
     first->counters.misses[size]++;
     first->counters.compulsory += fresh >> first->unit & 1;

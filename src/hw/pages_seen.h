@@ -53,6 +53,21 @@ static inline struct page_seen *pages_seen_slot(const struct pages_seen *seen, u
     return &seen->slots[i];
 }
 
+/*
+ * Has the page been seen by all these units? False also when it would take a second look to know:
+ * for who wants to know at once that nothing is new.
+ */
+static inline bool pages_seen_has(const struct pages_seen *seen, uint64_t space, uint64_t page,
+                                  uint64_t units)
+{
+    uint64_t i = pages_seen_hash(space, page) & (seen->capacity - 1);
+    uint64_t others = ((uint64_t)1 << PAGES_SEEN_UNITS) - 1 - units;
+    const struct page_seen *slot = &seen->slots[i];
+
+    return seen->capacity != 0 && slot->space == space &&
+           (slot->page & ~others) == (page << PAGES_SEEN_UNITS | units);
+}
+
 /* Twice the slots. False: no memory, and everything is as it was. */
 bool pages_seen_grow(struct pages_seen *seen);
 

@@ -31,7 +31,7 @@ static void tlb_choose_array(struct tlb *tlb, unsigned size)
 int tlb_init(struct tlb *tlb, struct alloc *a, const struct mw_tlb *geometry, enum mw_tlb_unit unit,
              uint64_t seed)
 {
-    *tlb = (struct tlb){.unit = unit};
+    *tlb = (struct tlb){.unit = unit, .unit_bit = 1u << unit};
     for (uint32_t i = 0; i < geometry->arrays; i++) {
         uint64_t own = prng_mix(seed ^ ((uint64_t)unit << 8 | i));
         int err = tlb_array_init(&tlb->array[i], a, &geometry->array[i], own);
@@ -59,7 +59,7 @@ void tlb_destroy(struct tlb *tlb)
 /* The entry at a place goes or changes. */
 static void tlb_forget(const struct tlb *tlb, const struct tlb_array *array, uint32_t index)
 {
-    if (tlb->front != NULL && array->entries[index].size == MW_SIZE_4K)
+    if (array->entries[index].in_front)
         front_forget_entry(tlb->front, tlb_array_va(array, index), &array->stamps[index]);
 }
 
@@ -185,6 +185,7 @@ struct tlb_place tlb_fill(struct tlb *tlb, struct event_bus *bus,
     entry->pte_address = t->pte_address;
     entry->allowed = t->allowed;
     entry->prefetched = t->prefetched;
+    entry->in_front = false;
     tlb->counters.fills[size]++;
     event_emit(bus, MW_EVENT_TLB_FILL, t->va & ~(tlb_size_bytes(size) - 1), t->pte.raw,
                tlb_size_level(t->leaf_size), index / array->ways, index % array->ways, t->asid,

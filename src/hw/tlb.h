@@ -28,6 +28,7 @@ struct tlb {
     uint8_t array_for[MW_SIZE_COUNT]; /* of a translation by its size: the array, or TLB_NO_ARRAY */
     uint8_t size_for[MW_SIZE_COUNT];  /* and the size of the entry in it */
     enum mw_tlb_unit unit;
+    uint32_t unit_bit; /* 1 << unit */
     struct front
         *front; /* what holds shortcuts to the entries, and is told when they go; or NULL */
     struct mw_tlb_counters counters; /* without what the front has served */

@@ -39,6 +39,7 @@ struct tlb_entry {
     uint8_t size;        /* of the entry's page, enum mw_page_size */
     uint8_t leaf_size;   /* of the translation that it is, or is a part of; >= size */
     bool prefetched;     /* made ahead, and not used yet */
+    bool in_front;       /* perhaps the front has a shortcut to it; of no other meaning */
 };
 
 struct tlb_array {

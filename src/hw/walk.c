@@ -326,6 +326,41 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access)
     return causes[access].page;
 }
 
+/*
+ * The 32 bits as sets that are intersected: eight contexts of four accesses, context 0 (S-mode,
+ * neither SUM nor MXR) in the lowest four bits. This is step 5 a second time, for all contexts at
+ * once and for every value of the flags, because every TLB fill needs it; a test compares it with
+ * walk() over all flags, contexts and accesses.
+ */
+#define WALK_LOADS   0x11111111u
+#define WALK_WRITES  0xaaaaaaaau /* stores and AMOs */
+#define WALK_FETCHES 0x44444444u
+#define WALK_MXR     0xf0f0f0f0u
+#define WALK_SUM     0xff00ff00u
+#define WALK_USER    0xffff0000u
+
+#define WALK_HAS(flags, bit) (((flags) << 1 & (bit)) == (bit))
+#define WALK_BY_RIGHTS(flags)                             \
+    ((WALK_HAS(flags, PTE_R) ? WALK_LOADS : 0) |          \
+     (WALK_HAS(flags, PTE_W | PTE_D) ? WALK_WRITES : 0) | \
+     (WALK_HAS(flags, PTE_X) ? WALK_FETCHES | (WALK_LOADS & WALK_MXR) : 0))
+#define WALK_BY_PRIVILEGE(flags) \
+    (WALK_HAS(flags, PTE_U) ? WALK_USER | (WALK_SUM & ~WALK_FETCHES) : ~WALK_USER)
+#define WALK_ALLOWED(flags) \
+    (WALK_HAS(flags, PTE_A) ? WALK_BY_RIGHTS(flags) & WALK_BY_PRIVILEGE(flags) : 0)
+
+#define WALK_ALLOWED_4(flags)                                                  \
+    WALK_ALLOWED(flags), WALK_ALLOWED((flags) + 1), WALK_ALLOWED((flags) + 2), \
+        WALK_ALLOWED((flags) + 3)
+#define WALK_ALLOWED_16(flags)                                                       \
+    WALK_ALLOWED_4(flags), WALK_ALLOWED_4((flags) + 4), WALK_ALLOWED_4((flags) + 8), \
+        WALK_ALLOWED_4((flags) + 12)
+#define WALK_ALLOWED_64(flags)                                                            \
+    WALK_ALLOWED_16(flags), WALK_ALLOWED_16((flags) + 16), WALK_ALLOWED_16((flags) + 32), \
+        WALK_ALLOWED_16((flags) + 48)
+
+const uint32_t walk_allowed_by_flags[128] = {WALK_ALLOWED_64(0), WALK_ALLOWED_64(64)};
+
 uint32_t walk_allowed(pte_t leaf)
 {
     /* What some hart's walk returns: a memory type may be left in it, N is not. */

@@ -98,33 +98,14 @@ enum mw_cause walk_cause(enum mw_walk_error error, enum mw_access access);
 uint32_t walk_allowed(pte_t leaf);
 
 /*
- * The 32 bits as sets that are intersected: eight contexts of four accesses, context 0 (S-mode,
- * neither SUM nor MXR) in the lowest four bits. This is step 5 a second time, without a loop,
- * because every TLB fill needs all of it; a test compares it with walk() over all flags, contexts
- * and accesses.
+ * walk_allowed of a leaf that a walk has just returned, and so need not be checked again: by its
+ * bits R to D.
  */
-#define WALK_LOADS   0x11111111u
-#define WALK_WRITES  0xaaaaaaaau /* stores and AMOs */
-#define WALK_FETCHES 0x44444444u
-#define WALK_MXR     0xf0f0f0f0u
-#define WALK_SUM     0xff00ff00u
-#define WALK_USER    0xffff0000u
+extern const uint32_t walk_allowed_by_flags[128];
 
-/* walk_allowed of a leaf that a walk has just returned, and so need not be checked again. */
 static inline uint32_t walk_leaf_allowed(pte_t leaf)
 {
-    uint32_t by_rights = 0, by_privilege;
-
-    if (!pte_has(leaf, PTE_A))
-        return 0;
-    if (pte_has(leaf, PTE_R))
-        by_rights |= WALK_LOADS;
-    if (pte_has(leaf, PTE_W | PTE_D))
-        by_rights |= WALK_WRITES;
-    if (pte_has(leaf, PTE_X))
-        by_rights |= WALK_FETCHES | (WALK_LOADS & WALK_MXR);
-    by_privilege = pte_has(leaf, PTE_U) ? WALK_USER | (WALK_SUM & ~WALK_FETCHES) : ~WALK_USER;
-    return by_rights & by_privilege;
+    return walk_allowed_by_flags[leaf.raw >> 1 & 127];
 }
 
 #endif

@@ -222,7 +222,7 @@ static void the_front_changes_nothing_that_anybody_can_see(void **state)
         run_sides(&tlbs, &random, &served);
     }
     assert_true(served.repeats > GEOMETRIES * ROUNDS / 10);
-    assert_true(served.hits - served.repeats > GEOMETRIES * ROUNDS / 100);
+    assert_true(served.hits - served.repeats > GEOMETRIES * ROUNDS / 200);
 }
 
 static void the_front_is_exact_under_every_policy_where_much_hits(void **state)
@@ -240,7 +240,7 @@ static void the_front_is_exact_under_every_policy_where_much_hits(void **state)
         tlbs.l1i = tlbs.l1d;
         run_sides(&tlbs, &random, &served);
     }
-    if (served.hits <= MW_REPLACE_COUNT * ROUNDS)
+    if (served.hits <= MW_REPLACE_COUNT * ROUNDS / 2)
         fail_msg("the front has served %llu hits only", (unsigned long long)served.hits);
 }
 
@@ -417,7 +417,8 @@ static void the_checker_finds_each_broken_invariant_of_the_front(void **state)
     front = &w.hart.front;
     map(&w, VA, 0, PTE_V | PTE_R | PTE_A);
     map(&w, VA + PAGE_BYTES, 1, LEAF_RW);
-    assert_true(access_ok(&w, VA, MW_LOAD) && access_ok(&w, VA + PAGE_BYTES, MW_LOAD));
+    for (unsigned i = 0; i < 2; i++) /* a fill teaches the front nothing, the first hit does */
+        assert_true(access_ok(&w, VA, MW_LOAD) && access_ok(&w, VA + PAGE_BYTES, MW_LOAD));
     slot = front_slot(front, VA, MW_LOAD);
     other = front_slot(front, VA + PAGE_BYTES, MW_LOAD);
     FOUND(&w, slot->load_key, VA + 2 * PAGE_BYTES);               /* of no entry */
