@@ -18,12 +18,16 @@
 #define SHORT_VISITS 2048 /* in a cache of the host, and too many for its branch predictor */
 #define LONG_VISITS  ((uint64_t)1 << 20)
 
+/* Who has what is asked for. */
+enum server { BY_FIRST, BY_SECOND, BY_WALK };
+
 /* Which pages there are, and the order of the visits. */
 struct layout {
     const char *preset; /* of the TLBs */
+    enum server server; /* of nine visits in ten at least */
     uint64_t pages;
-    uint64_t visits; /* a power of two of them, drawn at random; 0: each page once, in random
-                        order, again and again */
+    uint64_t visits; /* a power of two of them, drawn at random, no page twice in a row unless it
+                        is the only one; 0: each page once, in random order, again and again */
     unsigned level;  /* of the leaves */
     bool scattered;  /* over 4 GiB; else side by side */
     bool anywhere;   /* each visit has an offset of its own; else each page has */
@@ -85,17 +89,27 @@ static void shuffle(vaddr_t *values, uint64_t count, uint64_t *random)
     }
 }
 
+/* Any page but the one before. */
+static uint64_t draw_other(uint64_t before, uint64_t pages, uint64_t *random)
+{
+    uint64_t step = pages > 1 ? 1 + bench_random(random) % (pages - 1) : 0;
+
+    return (before + step) % pages;
+}
+
 /* Plans the visits, and writes to each address: memory never written would all be one host page. */
 static void plan_visits(struct tlb_state *s, const struct layout *layout, uint64_t *random)
 {
     uint64_t bytes = level_bytes(layout->level);
     vaddr_t *pages = map_pages(s, layout, random);
+    uint64_t page = 0;
 
     shuffle(pages, layout->pages, random);
     s->visit_count = layout->visits != 0 ? layout->visits : layout->pages;
     s->visits = rig_new(s->visit_count, sizeof *s->visits);
     for (uint64_t i = 0; i < s->visit_count; i++) {
-        vaddr_t va = pages[layout->visits != 0 ? bench_random(random) % layout->pages : i];
+        page = layout->visits != 0 ? draw_other(page, layout->pages, random) : i;
+        vaddr_t va = pages[page];
         if (layout->anywhere)
             va = (va & ~(bytes - 1)) + rig_offset(random, bytes);
         s->visits[i] = va;
@@ -103,73 +117,6 @@ static void plan_visits(struct tlb_state *s, const struct layout *layout, uint64
         memcpy(host + (va & (bytes - 1)), &va, sizeof va);
     }
     free(pages);
-}
-
-static void *open_layout(const struct layout *layout)
-{
-    struct tlb_state *s = rig_new(1, sizeof *s);
-    uint64_t random = 88172645463325252u;
-    struct mw_tlbs tlbs;
-
-    bench_must(mw_tlbs_preset(&tlbs, layout->preset) == 0, "mw_tlbs_preset");
-    rig_init(&s->rig, &tlbs, 1);
-    s->root = rig_take_frames(&s->rig, 0);
-    plan_visits(s, layout, &random);
-    hart_set_satp(s->rig.harts, MW_MODE_SV39, s->root, 1);
-    return s;
-}
-
-static void close_state(void *state)
-{
-    struct tlb_state *s = state;
-
-    rig_destroy(&s->rig);
-    free(s->visits);
-    free(s);
-}
-
-/* A quarter of the first level. */
-static void *open_hit(void)
-{
-    return open_layout(
-        &(struct layout){.preset = "two-level", .pages = 64, .visits = SHORT_VISITS});
-}
-
-static void *open_same_page(void)
-{
-    return open_layout(&(struct layout){
-        .preset = "two-level", .pages = 1, .visits = SHORT_VISITS, .anywhere = true});
-}
-
-/* Half of the first level; some pages share a slot of any direct-mapped array. */
-static void *open_scattered(void)
-{
-    return open_layout(&(struct layout){
-        .preset = "two-level", .pages = 128, .visits = SHORT_VISITS, .scattered = true});
-}
-
-static void *open_2m(void)
-{
-    return open_layout(&(struct layout){
-        .preset = "two-level", .pages = 64, .visits = SHORT_VISITS, .level = 1, .anywhere = true});
-}
-
-/* Sixteen pages a set in turn: with LRU each is gone from the first level when it comes again. */
-static void *open_l2(void)
-{
-    return open_layout(&(struct layout){.preset = "two-level", .pages = 1024});
-}
-
-static void *open_miss(void)
-{
-    return open_layout(&(struct layout){
-        .preset = "simple", .pages = 4096, .visits = LONG_VISITS, .scattered = true});
-}
-
-static void *open_miss_full(void)
-{
-    return open_layout(&(struct layout){
-        .preset = "two-level", .pages = 65536, .visits = LONG_VISITS, .scattered = true});
 }
 
 /* ---- the hart ---- */
@@ -227,6 +174,102 @@ static uint64_t run_store(void *state, uint64_t count)
             bench_must(false, "a mapped page trapped");
     }
     return bench_now() - begin;
+}
+
+/* ---- what a figure is of ---- */
+
+static uint64_t served_by(const struct hart *hart, enum server server)
+{
+    if (server == BY_FIRST)
+        return hart_hits(hart, MW_LOAD);
+    if (server == BY_WALK)
+        return hart->walk_cache.counters.walks;
+    return hart_tlb_counters(hart, MW_TLB_L2).hits[MW_SIZE_4K];
+}
+
+/* Once the TLBs are warm, the visits are served by whom the benchmark is about. */
+static void prove_work(struct tlb_state *s, const struct layout *layout)
+{
+    uint64_t before = served_by(s->rig.harts, layout->server);
+
+    run_load(s, s->visit_count);
+    bench_must((served_by(s->rig.harts, layout->server) - before) * 10 >= s->visit_count * 9,
+               "the visits are not served as the benchmark says");
+}
+
+static void *open_layout(const struct layout *layout)
+{
+    struct tlb_state *s = rig_new(1, sizeof *s);
+    uint64_t random = 88172645463325252u;
+    struct mw_tlbs tlbs;
+
+    bench_must(mw_tlbs_preset(&tlbs, layout->preset) == 0, "mw_tlbs_preset");
+    rig_init(&s->rig, &tlbs, 1);
+    s->root = rig_take_frames(&s->rig, 0);
+    plan_visits(s, layout, &random);
+    hart_set_satp(s->rig.harts, MW_MODE_SV39, s->root, 1);
+    run_load(s, s->visit_count);
+    prove_work(s, layout);
+    return s;
+}
+
+static void close_state(void *state)
+{
+    struct tlb_state *s = state;
+
+    rig_destroy(&s->rig);
+    free(s->visits);
+    free(s);
+}
+
+/* A quarter of the first level. */
+static void *open_hit(void)
+{
+    return open_layout(
+        &(struct layout){.preset = "two-level", .pages = 64, .visits = SHORT_VISITS});
+}
+
+static void *open_same_page(void)
+{
+    return open_layout(&(struct layout){
+        .preset = "two-level", .pages = 1, .visits = SHORT_VISITS, .anywhere = true});
+}
+
+/* Half of the first level; some pages share a slot of any direct-mapped array. */
+static void *open_scattered(void)
+{
+    return open_layout(&(struct layout){
+        .preset = "two-level", .pages = 128, .visits = SHORT_VISITS, .scattered = true});
+}
+
+static void *open_2m(void)
+{
+    return open_layout(&(struct layout){
+        .preset = "two-level", .pages = 64, .visits = SHORT_VISITS, .level = 1, .anywhere = true});
+}
+
+/* Sixteen pages a set in turn: with LRU each is gone from the first level when it comes again. */
+static void *open_l2(void)
+{
+    return open_layout(&(struct layout){.preset = "two-level", .server = BY_SECOND, .pages = 1024});
+}
+
+static void *open_miss(void)
+{
+    return open_layout(&(struct layout){.preset = "simple",
+                                        .server = BY_WALK,
+                                        .pages = 4096,
+                                        .visits = LONG_VISITS,
+                                        .scattered = true});
+}
+
+static void *open_miss_full(void)
+{
+    return open_layout(&(struct layout){.preset = "two-level",
+                                        .server = BY_WALK,
+                                        .pages = 65536,
+                                        .visits = LONG_VISITS,
+                                        .scattered = true});
 }
 
 /* ---- the ideal loops ---- */

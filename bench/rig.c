@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #define RAM_BASE  0x80000000u
-#define RAM_BYTES ((uint64_t)1 << 30) /* sparse: untouched RAM costs nothing */
+#define RAM_BYTES ((uint64_t)4 << 30) /* sparse: untouched RAM costs nothing */
+#define SINGLES   ((uint64_t)1 << 19) /* frames in the lower half, which are given out one by one */
 
 void *rig_new(uint64_t count, size_t bytes)
 {
@@ -36,14 +37,24 @@ void rig_destroy(struct rig *rig)
     ram_destroy(&rig->ram);
 }
 
+/*
+ * One frame lies anywhere, as in a machine that has run for a while: the n-th is the n-th multiple
+ * of an odd number, so all of them come once. Runs come in order, from the upper half.
+ */
 paddr_t rig_take_frames(struct rig *rig, unsigned order)
 {
     uint64_t frames = (uint64_t)1 << order;
-    uint64_t first = (rig->frames_used + frames - 1) & ~(frames - 1);
-    paddr_t pa = paddr(RAM_BASE + first * PAGE_BYTES);
+    uint64_t first = rig->singles_used * 0x9e3779b1u % SINGLES;
+    paddr_t pa;
 
+    if (order == 0) {
+        bench_must(rig->singles_used++ < SINGLES, "simulated RAM is full");
+        return paddr(RAM_BASE + first * PAGE_BYTES);
+    }
+    first = (SINGLES + rig->runs_used + frames - 1) & ~(frames - 1);
+    pa = paddr(RAM_BASE + first * PAGE_BYTES);
     bench_must(ram_contains(&rig->ram, pa, frames * PAGE_BYTES), "simulated RAM is full");
-    rig->frames_used = first + frames;
+    rig->runs_used = first + frames - SINGLES;
     return pa;
 }
 

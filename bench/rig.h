@@ -23,7 +23,8 @@ struct rig {
     struct ram ram;
     struct hart *harts; /* in U-mode, bare, with 16 bits of ASID */
     unsigned hart_count;
-    uint64_t frames_used; /* bump allocator of RAM */
+    uint64_t singles_used; /* frames taken one by one */
+    uint64_t runs_used;    /* frames taken in runs */
 };
 
 /* One slot of an ideal TLB: direct-mapped; no ASID, no LRU, no counters, no events. */

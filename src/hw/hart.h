@@ -241,8 +241,9 @@ static inline __attribute__((always_inline)) bool hart_load(struct hart *h, vadd
         if ((va & (bytes - 1)) != 0)
             return hart_load_slow(h, va, out, bytes, access, trap);
         host = hart_translate_slow(h, va, access, trap);
-        if (host == NULL)
-            return false;
+        if (host != NULL)
+            memcpy(out, host, bytes);
+        return host != NULL;
     }
     memcpy(out, host, bytes);
     return true;
@@ -260,8 +261,9 @@ hart_store(struct hart *h, vaddr_t va, const void *in, unsigned bytes, struct tr
         if ((va & (bytes - 1)) != 0)
             return hart_store_slow(h, va, in, bytes, trap);
         host = hart_translate_slow(h, va, MW_STORE, trap);
-        if (host == NULL)
-            return false;
+        if (host != NULL)
+            memcpy(host, in, bytes);
+        return host != NULL;
     }
     memcpy(host, in, bytes);
     return true;

@@ -60,12 +60,13 @@ static inline struct page_seen *pages_seen_slot(const struct pages_seen *seen, u
 static inline bool pages_seen_has(const struct pages_seen *seen, uint64_t space, uint64_t page,
                                   uint64_t units)
 {
-    uint64_t i = pages_seen_hash(space, page) & (seen->capacity - 1);
     uint64_t others = ((uint64_t)1 << PAGES_SEEN_UNITS) - 1 - units;
-    const struct page_seen *slot = &seen->slots[i];
+    const struct page_seen *slot;
 
-    return seen->capacity != 0 && slot->space == space &&
-           (slot->page & ~others) == (page << PAGES_SEEN_UNITS | units);
+    if (seen->capacity == 0)
+        return false;
+    slot = &seen->slots[pages_seen_hash(space, page) & (seen->capacity - 1)];
+    return slot->space == space && (slot->page & ~others) == (page << PAGES_SEEN_UNITS | units);
 }
 
 /* Twice the slots. False: no memory, and everything is as it was. */
