@@ -101,8 +101,9 @@ struct mw_tlbs {
     struct mw_tlb walk_cache; /* of pointer PTEs, by the size of the region that they map (2M is
                                  a pointer at level 1); never 4K or 64K */
     uint32_t prefetch;        /* after a walk that succeeded, this many following pages of the same
-                                 size are walked too, as long as A is set in their PTEs (hardware
-                                 must not guess accesses), and fill the last level; 0: none */
+                                 size are walked too, each at its first address, as long as A is
+                                 set in their PTEs (hardware must not guess accesses), and fill the
+                                 last level; 0: none */
 };
 
 /*
@@ -175,10 +176,11 @@ struct mw_tlb_counters {
 
 /* The walk cache and the prefetcher of a hart. */
 struct mw_walker_counters {
-    uint64_t walks;                  /* after misses, those that trapped too */
-    uint64_t references;             /* PTEs that those walks read */
-    uint64_t skipped[MW_SIZE_COUNT]; /* walks that began below a pointer found in the walk cache, by
-                                        the size of the pointer's region */
+    uint64_t walks;      /* after misses, those that trapped too */
+    uint64_t references; /* PTEs that those walks read */
+    uint64_t
+        skipped[MW_SIZE_COUNT]; /* of them, those that began below a cached pointer, by the size
+                                        of its region */
     uint64_t cache_fills;
     uint64_t cache_evictions;
     uint64_t cache_dropped;

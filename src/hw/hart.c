@@ -119,6 +119,7 @@ void hart_set_satp(struct hart *h, enum mw_mode mode, paddr_t root, uint16_t asi
     h->rules.mode = mode;
     h->rules.root = root;
     h->asid = asid & h->asid_mask;
+    pages_seen_leave(&h->seen);
     h->space = (uint64_t)1 << 63 | root.raw >> PAGE_SHIFT << 16 | h->asid;
     hart_update_mode(h);
     h->bus->hart = h->id;

@@ -6,6 +6,8 @@
 
 #include "hw/hart.h"
 
+_Static_assert(MW_TLB_COUNT <= PAGES_SEEN_UNITS, "each TLB has a bit in the set of pages seen");
+
 /* Which of the short ways this hart takes when nobody listens. */
 enum hart_quick_shape hart_quick_shape(const struct hart *h);
 

@@ -1,9 +1,17 @@
 /*
  * Which pages each TLB of a hart has ever been asked for: what tells compulsory misses from others.
  *
- * Layer 3. An exact set, a hash table of (address space, page, size) with a bit for each TLB. It
- * grows by 64 bytes at most for every page that a program touches. When memory for that runs out, it stops
- * growing, and a page that it could not keep counts as new again.
+ * Layer 3. An exact set: for each address space a hash table of its own, which is entered when the
+ * space is first asked about after it was left. It grows by 64 bytes at most for every page that a
+ * program touches. When memory for that runs out, it stops growing, and a page that it could not
+ * keep counts as new again.
+ *
+ * What costs most is not the search but a branch that nobody can foresee. So slots form pairs, at
+ * most a quarter of them are full as long as there is memory, and both of a pair are compared
+ * without a branch: all but a few pages in a hundred lie in their own pair.
+ *
+ *   I-SEEN-1  `slots` and `mask` are those of `here`, or of the empty pair when `here` is NULL
+ *   I-SEEN-2  a table has an empty slot, which ends the searches
  */
 #ifndef MAPWALK_HW_PAGES_SEEN_H
 #define MAPWALK_HW_PAGES_SEEN_H
@@ -11,90 +19,69 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/addr.h"
 #include "base/alloc.h"
 
-#define PAGES_SEEN_UNITS 8 /* bits for TLBs below the page */
+#define PAGES_SEEN_UNITS 8 /* bits for TLBs, below the page */
 
-struct page_seen {
-    uint64_t page;  /* what names page and size, 56 bits, above a bit for each TLB */
-    uint64_t space; /* names root and ASID; never 0 */
+/* The pages of one address space. */
+struct space_seen {
+    uint64_t space;    /* names root and ASID */
+    uint64_t *slots;   /* capacity of them: what names page and size, 46 bits, above a bit for
+                        each TLB; 0: empty */
+    uint64_t capacity; /* a power of two, or 0 */
+    uint64_t count;
 };
 
 struct pages_seen {
-    struct page_seen *slots; /* capacity of them, a power of two; space 0: empty */
-    uint64_t capacity;       /* 0: nothing was ever seen */
-    uint64_t count;
+    const uint64_t *slots; /* of the space that was asked about last */
+    uint64_t mask;         /* its capacity - 2: where pairs begin */
+    struct space_seen *here;
+    struct space_seen **spaces; /* hash table with linear probing, at most half full */
+    uint64_t spaces_capacity;   /* a power of two, or 0 */
+    uint64_t spaces_count;
     struct alloc *alloc;
 };
+
+/* The pair of who has seen nothing. */
+extern const uint64_t pages_seen_nothing[2];
 
 void pages_seen_init(struct pages_seen *seen, struct alloc *a);
 void pages_seen_destroy(struct pages_seen *seen);
 
-/* Some neighbouring pages lie in neighbouring slots, as they are met together. */
-static inline uint64_t pages_seen_hash(uint64_t space, uint64_t page)
+/* Another address space: pages_seen_has knows nothing until the next mark. */
+static inline void pages_seen_leave(struct pages_seen *seen)
 {
-    uint64_t mixed =
-        (page / 16 ^ space << 17) * 0x9e3779b97f4a7c15u; /* 2^64 over the golden ratio */
-
-    return (mixed >> 32) + page % 16;
+    seen->slots = pages_seen_nothing;
+    seen->mask = 0;
+    seen->here = NULL;
 }
 
-/* The page's slot, or the empty one where it belongs. Pre: there is an empty one. */
-static inline struct page_seen *pages_seen_slot(const struct pages_seen *seen, uint64_t space,
-                                                uint64_t page)
+/* Where the search for a name begins, in a table with this mask. */
+static inline uint64_t pages_seen_pair(uint64_t name, uint64_t mask)
 {
-    uint64_t mask = seen->capacity - 1;
-    uint64_t i = pages_seen_hash(space, page) & mask;
-
-    while (seen->slots[i].space != 0 &&
-           (seen->slots[i].space != space || seen->slots[i].page >> PAGES_SEEN_UNITS != page))
-        i = (i + 1) & mask;
-    return &seen->slots[i];
+    return name * 0x9e3779b97f4a7c15u >> 32 & mask; /* 2^64 over the golden ratio */
 }
 
 /*
- * Has the page been seen by all these units? False also when it would take a second look to know:
- * for who wants to know at once that nothing is new.
+ * Has the page of the present space been seen by all these units? False also when it would take a
+ * longer search to know: for who wants to know at once that nothing is new. `units` is not 0.
  */
-static inline bool pages_seen_has(const struct pages_seen *seen, uint64_t space, uint64_t page,
-                                  uint64_t units)
+static inline bool pages_seen_has(const struct pages_seen *seen, uint64_t page, uint64_t units)
 {
+    const uint64_t *pair = &seen->slots[pages_seen_pair(page, seen->mask)];
+    uint64_t slot = pair[pair[0] >> PAGES_SEEN_UNITS != page]; /* a number, and so no branch */
     uint64_t others = ((uint64_t)1 << PAGES_SEEN_UNITS) - 1 - units;
-    const struct page_seen *slot;
 
-    if (seen->capacity == 0)
-        return false;
-    slot = &seen->slots[pages_seen_hash(space, page) & (seen->capacity - 1)];
-    return slot->space == space && (slot->page & ~others) == (page << PAGES_SEEN_UNITS | units);
+    return (slot & ~others) == (page << PAGES_SEEN_UNITS | units);
 }
-
-/* Twice the slots. False: no memory, and everything is as it was. */
-bool pages_seen_grow(struct pages_seen *seen);
 
 /*
- * Marks the page as seen by `units` (bits) and returns the bits that it had before. Pre: space is
- * not 0, page has 56 bits.
+ * Marks the page of a space as seen by `units` (bits, not 0) and returns the bits that it had
+ * before. That space is the present one from now on, if there is memory for it.
  */
-static inline uint8_t pages_seen_mark(struct pages_seen *seen, uint64_t space, uint64_t page,
-                                      uint8_t units)
-{
-    struct page_seen *slot;
-    uint8_t before;
+uint8_t pages_seen_mark(struct pages_seen *seen, uint64_t space, uint64_t page, uint8_t units);
 
-    if (__builtin_expect(seen->count >= seen->capacity / 4, 0) && !pages_seen_grow(seen) &&
-        seen->capacity == 0)
-        return 0;
-    slot = pages_seen_slot(seen, space, page);
-    if (slot->space == 0) {
-        if (seen->count + 1 >= seen->capacity)
-            return 0; /* one slot stays empty: it ends the searches */
-        *slot = (struct page_seen){.page = page << PAGES_SEEN_UNITS, .space = space};
-        seen->count++;
-    }
-    before = (uint8_t)slot->page;
-    slot->page |= units;
-    return before;
-}
+/* How many pages of a space are kept; 0 for one that was never entered. */
+uint64_t pages_seen_count(const struct pages_seen *seen, uint64_t space);
 
 #endif
