@@ -24,8 +24,28 @@ enum mw_placement {
     MW_PLACE_TOP_DOWN,  /* Linux: the highest gap below mmap_base, else bottom-up from a third of
                            user space */
     MW_PLACE_FIRST_FIT, /* the lowest gap at or above mmap_base */
+    MW_PLACE_BOTTOM_UP, /* Linux's legacy layout: the lowest gap from mmap_base, by default a third
+                           of user space; top-down becomes this where stacks are unlimited */
+    MW_PLACE_DOWN_ONLY, /* right below the last one, and never above it again, whatever was unmapped;
+                           begins at mmap_base, by default two pages below the end of user space */
+    MW_PLACE_HEAP_END,  /* right after the heap or the last one, whichever is higher; what was
+                           unmapped is not used again */
     MW_PLACE_COUNT
 };
+
+/*
+ * Whose rules decide where releases of Linux differ. MW_KERNEL_6_12: an area with written pages does
+ * not merge into a neighbour that has none; mremap unmaps the target before it looks at the source,
+ * and moves one area only; there are no guard pages.
+ */
+enum mw_kernel { MW_KERNEL_6_18, MW_KERNEL_6_12, MW_KERNEL_COUNT };
+
+/*
+ * What programs see of the processor that Linux runs on, where that differs. The page tables are
+ * RISC-V's in any case. MW_ISA_X86_64: pages that may be executed can be read; the last page of user
+ * space cannot be used; an address that is not canonical is SIGSEGV with SI_KERNEL and address 0.
+ */
+enum mw_isa { MW_ISA_RISCV, MW_ISA_X86_64, MW_ISA_COUNT };
 
 /* Simulated costs in cycles of a 1 GHz hart, so a cycle is a nanosecond. */
 struct mw_costs {
@@ -67,8 +87,19 @@ struct mw_config {
     uint64_t fail_allocation; /* for tests: this allocation of the machine fails, counted from 1; 0:
                                  none */
     struct mw_costs costs;
+    uint64_t limit_as_bytes;      /* RLIMIT_AS of a new process; MW_UNLIMITED: none */
+    uint64_t limit_data_bytes;    /* RLIMIT_DATA */
+    uint64_t limit_memlock_bytes; /* RLIMIT_MEMLOCK */
+    uint32_t overcommit;          /* vm.overcommit_memory: 0 guess, 1 always, 2 never */
+    uint32_t overcommit_ratio;    /* percent of RAM that mode 2 lets be committed */
+    bool privileged;              /* processes have CAP_IPC_LOCK, CAP_SYS_ADMIN and CAP_SYS_RAWIO */
+    bool anon_vma_name;           /* areas can be named (CONFIG_ANON_VMA_NAME) */
+    enum mw_kernel kernel;
+    enum mw_isa isa;
     uint32_t migrate; /* turns of logs after which a process changes its hart; 0: it does not */
 };
+
+#define MW_UNLIMITED UINT64_MAX /* RLIM_INFINITY */
 
 /*
  * The `linux` profile: Linux without address randomisation on an Sv39 machine of 64 GiB. Svnapot
@@ -97,7 +128,9 @@ int mw_config_validate(const struct mw_config *config, char *why, size_t why_byt
 /* The i-th key that mw_config_set knows with its one-line help; NULL past the last. */
 const char *mw_config_key(unsigned i, const char **help);
 
-const char *mw_mode_name(unsigned mode); /* "sv39" */
+const char *mw_mode_name(unsigned mode);     /* "sv39" */
+const char *mw_kernel_name(unsigned kernel); /* "6.18" */
+const char *mw_isa_name(unsigned isa);       /* "riscv" */
 
 #ifdef __cplusplus
 }

@@ -73,7 +73,9 @@ extern "C" {
       "va:x access:access tlb:tlb asid:u kind:stale loss:loss cached:pte present:pte")   \
     X(STALE_CHANGE, "stale_change",                                                      \
       "pte_address:x old:pte new:pte by_hart:u by_pid:u by_op:u from_ns:u to_ns:u")      \
-    X(STALE_FENCE, "stale_fence", "site:fence has_va:u va:x has_asid:u asid:u")
+    X(STALE_FENCE, "stale_fence", "site:fence has_va:u va:x has_asid:u asid:u")          \
+    X(FAULT_HANDLER, "fault_handler", "va:x access:access start:x end:x answer:u")       \
+    X(FAULT_UFFD, "fault_uffd", "va:x uffd:u flags:x")
 
 enum mw_event_kind {
 #define MW_EVENT_ENUM(identifier, name, fields) MW_EVENT_##identifier,
@@ -173,7 +175,12 @@ enum mw_walk_error {
     X(IO_ERROR, "io_error", "the device failed the read: SIGBUS BUS_ADRERR")                       \
     X(OUT_OF_MEMORY, "out_of_memory", "no frame left: SIGKILL")                                    \
     X(NOT_RAM, "not_ram", "access fault: the physical address is not RAM: SIGBUS")                 \
-    X(NO_SPACE, "no_space", "no block left for a page of a hole in the file: SIGBUS BUS_ADRERR")
+    X(NO_SPACE, "no_space", "no block left for a page of a hole in the file: SIGBUS BUS_ADRERR")   \
+    X(USER_HANDLED, "user_handled", "a user-level fault handler repaired it")                      \
+    X(USER_KILLED, "user_killed", "a user-level fault handler gave the process up: SIGKILL")       \
+    X(USER_FAILED, "user_failed", "a user-level fault handler does not repair it: SIGSEGV")        \
+    X(WOULD_BLOCK, "would_block", "a userfaultfd was told: the access waits, or meets SIGBUS")     \
+    X(GUARD, "guard", "a guard page (MADV_GUARD_INSTALL): SIGSEGV SEGV_MAPERR")
 
 enum mw_reason {
 #define MW_REASON_ENUM(identifier, name, text) MW_REASON_##identifier,
@@ -256,19 +263,40 @@ enum mw_fence {
 };
 
 /* Bits of the field `flags` of vma_map and fault_vma. mm/vma.h names the same bits VMA_*. */
-#define MW_VMA_SHARED     0x01u /* MAP_SHARED: stores reach the object, not a copy */
-#define MW_VMA_GROWSDOWN  0x02u /* a stack */
-#define MW_VMA_IMPLICIT   0x04u /* not asked for by a call: what a log does not say */
-#define MW_VMA_MAYWRITE   0x08u /* mprotect may add PROT_WRITE */
-#define MW_VMA_NORESERVE  0x10u
-#define MW_VMA_NOHUGEPAGE 0x20u
+#define MW_VMA_SHARED       0x01u /* MAP_SHARED: stores reach the object, not a copy */
+#define MW_VMA_GROWSDOWN    0x02u /* a stack */
+#define MW_VMA_IMPLICIT     0x04u /* not asked for by a call: what a log does not say */
+#define MW_VMA_MAYWRITE     0x08u /* mprotect may add PROT_WRITE */
+#define MW_VMA_NORESERVE    0x10u
+#define MW_VMA_NOHUGEPAGE   0x20u
+#define MW_VMA_ACCOUNT      0x40u     /* its pages are charged against the commit limit */
+#define MW_VMA_LOCKED       0x80u     /* mlock(2) */
+#define MW_VMA_LOCKONFAULT  0x100u    /* locked as pages come (MLOCK_ONFAULT) */
+#define MW_VMA_SEQ_READ     0x200u    /* MADV_SEQUENTIAL */
+#define MW_VMA_RAND_READ    0x400u    /* MADV_RANDOM */
+#define MW_VMA_DONTCOPY     0x800u    /* not for children (MADV_DONTFORK) */
+#define MW_VMA_DONTDUMP     0x1000u   /* not in core dumps (MADV_DONTDUMP) */
+#define MW_VMA_WIPEONFORK   0x2000u   /* zeros for children (MADV_WIPEONFORK) */
+#define MW_VMA_HUGEPAGE     0x4000u   /* MADV_HUGEPAGE */
+#define MW_VMA_MERGEABLE    0x8000u   /* MADV_MERGEABLE */
+#define MW_VMA_DROPPABLE    0x10000u  /* MAP_DROPPABLE */
+#define MW_VMA_SEALED       0x20000u  /* mseal(2) */
+#define MW_VMA_UFFD_MISSING 0x40000u  /* a userfaultfd is told of pages that are not there, */
+#define MW_VMA_UFFD_WP      0x80000u  /* of stores to pages that it has write-protected, */
+#define MW_VMA_UFFD_MINOR   0x100000u /* of pages of the object that are not mapped */
+#define MW_VMA_GUARDS       0x200000u /* has or had guard pages (MADV_GUARD_INSTALL) */
+#define MW_VMA_UFFD_SHIFT   22        /* the bits from here on: its number */
 
 /* System calls that the simulated kernel knows; events name them by this number. */
 /* clang-format off */
 #define MW_CALLS(X) \
     X(mmap) X(munmap) X(mprotect) X(msync) X(brk) X(fork) X(execve) X(exit) X(wait4) X(openat) \
     X(close) X(read) X(write) X(pread64) X(pwrite64) X(lseek) X(ftruncate) X(fsync) X(dup) \
-    X(dup2) X(unlink) X(pipe) X(getpid) X(sync)
+    X(dup2) X(unlink) X(pipe) X(getpid) X(sync) X(mremap) X(madvise) X(mincore) X(mlock) X(mlock2) \
+    X(munlock) X(mlockall) X(munlockall) X(prctl) X(mseal) X(process_madvise) X(prlimit64) \
+    X(clone) X(waitid) X(dup3) X(fcntl) X(pipe2) X(socketpair) X(memfd_create) X(readv) X(writev) \
+    X(preadv) X(pwritev) \
+    X(userfaultfd) X(ioctl)
 /* clang-format on */
 
 enum mw_call {

@@ -56,6 +56,14 @@ int mw_spawn_pid(struct mw_machine *machine, int pid);
 int mw_fork(struct mw_machine *machine, int pid);
 int mw_fork_pid(struct mw_machine *machine, int pid,
                 int child_pid); /* with a child pid of the caller's choice */
+/*
+ * clone(2) with CLONE_VM (one address space), CLONE_FILES (one descriptor table), CLONE_PARENT and
+ * the exit signal; flags of what is not simulated are accepted. child_pid 0: any. Of vfork (CLONE_VM
+ * | CLONE_VFORK | SIGCHLD) only the sharing is simulated: the caller must let the child exec or exit
+ * before the parent goes on. -EINVAL; -ENOSYS: CLONE_THREAD.
+ */
+int mw_clone(struct mw_machine *machine, int pid, uint64_t flags, int child_pid);
+/* Limits stay, descriptors that are not close-on-exec, too. */
 int mw_exec(struct mw_machine *machine,
             int pid); /* an empty image: the address space begins anew */
 int mw_exit(struct mw_machine *machine, int pid, int status);
@@ -65,6 +73,14 @@ int mw_exit(struct mw_machine *machine, int pid, int status);
  * ended.
  */
 int mw_wait(struct mw_machine *machine, int pid, int child_pid, int *status);
+
+/*
+ * wait4(2) and waitid(2), which write into the process's memory; -EAGAIN instead of waiting for
+ * ever. All processes are in one group.
+ */
+int mw_wait4(struct mw_machine *machine, int pid, int child_pid, uint64_t status_va, int options);
+int mw_waitid(struct mw_machine *machine, int pid, int idtype, int id, uint64_t info_va,
+              int options);
 
 /*
  * Calls and accesses of this process that meet no VMA map one ("implicit"), as replays of logs
@@ -91,6 +107,37 @@ int mw_munmap(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes
 int mw_mprotect(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, int prot);
 int mw_msync(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, int flags);
 int64_t mw_brk(struct mw_machine *machine, int pid, uint64_t addr);
+int64_t mw_mremap(struct mw_machine *machine, int pid, uint64_t old, uint64_t old_bytes,
+                  uint64_t new_bytes, int flags, uint64_t new_addr);
+int mw_madvise(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, int advice);
+/* `vector`: address in the process's memory, of a byte for each page. */
+int mw_mincore(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, uint64_t vector);
+int mw_mlock(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes);
+int mw_mlock2(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, int flags);
+int mw_munlock(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes);
+int mw_mlockall(struct mw_machine *machine, int pid, int flags);
+int mw_munlockall(struct mw_machine *machine, int pid);
+int mw_mseal(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes, uint64_t flags);
+
+/* PR_SET_VMA, with its arguments in the process's memory; any other option: -EINVAL. */
+int mw_prctl(struct mw_machine *machine, int pid, int option, uint64_t arg2, uint64_t arg3,
+             uint64_t arg4, uint64_t arg5);
+/* The same with the name at hand; NULL takes the name away. */
+int mw_set_vma_name(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes,
+                    const char *name);
+
+/*
+ * `vectors`: address of `count` struct iovec. There are no pidfds: every pidfd but PIDFD_SELF is
+ * -EBADF.
+ */
+int64_t mw_process_madvise(struct mw_machine *machine, int pid, int pidfd, uint64_t vectors,
+                           uint64_t count, int advice, unsigned flags);
+
+/*
+ * setrlimit(2), the soft limit only: RLIMIT_AS, RLIMIT_DATA, RLIMIT_STACK or RLIMIT_MEMLOCK in
+ * bytes, MW_UNLIMITED for none; RLIMIT_NOFILE in descriptors. -EINVAL: another resource.
+ */
+int mw_setrlimit(struct mw_machine *machine, int pid, int resource, uint64_t value);
 
 /*
  * Says where the heap begins and ends now (a log tells by its first brk). Pre: the heap is empty.
@@ -124,12 +171,28 @@ int mw_touch(struct mw_machine *machine, int pid, uint64_t va, size_t bytes, enu
 
 /*
  * flags are the host's O_*; parents: creates missing directories with O_CREAT. The lowest free
- * descriptor.
+ * descriptor. Beside files and directories of the volume there are /dev/zero, /dev/null, /dev/mem
+ * (-EPERM unless the config says `privileged`), and files of a tmpfs at /dev/shm.
  */
 int mw_open(struct mw_machine *machine, int pid, const char *path, int flags);
 int mw_close(struct mw_machine *machine, int pid, int fd);
 int mw_dup(struct mw_machine *machine, int pid, int fd);
 int mw_dup2(struct mw_machine *machine, int pid, int fd, int new_fd);
+int mw_dup3(struct mw_machine *machine, int pid, int fd, int new_fd, int flags);
+/*
+ * F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL (O_APPEND, O_NONBLOCK), F_GET_SEALS,
+ * F_ADD_SEALS.
+ */
+int mw_fcntl(struct mw_machine *machine, int pid, int fd, int command, uint64_t argument);
+
+/*
+ * pipe2(2), socketpair(2) (AF_UNIX, SOCK_STREAM), memfd_create(2). Reading and writing what would
+ * block is -EAGAIN.
+ */
+int mw_pipe2(struct mw_machine *machine, int pid, int fds[2], int flags);
+int mw_socketpair(struct mw_machine *machine, int pid, int domain, int type, int protocol,
+                  int fds[2]);
+int mw_memfd_create(struct mw_machine *machine, int pid, const char *name, unsigned flags);
 /*
  * Data comes from and goes to user memory at va, page by page, with faults; a bad page ends the
  * transfer before it.
@@ -140,6 +203,13 @@ int64_t mw_pread(struct mw_machine *machine, int pid, int fd, uint64_t va, uint6
                  uint64_t offset);
 int64_t mw_pwrite(struct mw_machine *machine, int pid, int fd, uint64_t va, uint64_t bytes,
                   uint64_t offset);
+/* `vectors`: address of `count` struct iovec. */
+int64_t mw_readv(struct mw_machine *machine, int pid, int fd, uint64_t vectors, uint64_t count);
+int64_t mw_writev(struct mw_machine *machine, int pid, int fd, uint64_t vectors, uint64_t count);
+int64_t mw_preadv(struct mw_machine *machine, int pid, int fd, uint64_t vectors, uint64_t count,
+                  uint64_t offset);
+int64_t mw_pwritev(struct mw_machine *machine, int pid, int fd, uint64_t vectors, uint64_t count,
+                   uint64_t offset);
 int64_t mw_lseek(struct mw_machine *machine, int pid, int fd, int64_t offset, int whence);
 int mw_ftruncate(struct mw_machine *machine, int pid, int fd, uint64_t bytes);
 int mw_fsync(struct mw_machine *machine, int pid, int fd);
@@ -184,7 +254,8 @@ struct mw_vma {
     bool stack, heap, implicit;
     uint64_t off_bytes; /* in the file; 0 for anonymous memory */
     uint32_t inode;     /* 0: anonymous */
-    char name[256];     /* path of a file, "[heap]", "[stack]" or "" */
+    char name[256];     /* path of a file, "[heap]", "[stack]", "[anon:NAME]" or "" */
+    uint32_t flags;     /* MW_VMA_* */
 };
 
 /*
@@ -195,6 +266,53 @@ int mw_vma_next(struct mw_machine *machine, int pid, uint64_t va, struct mw_vma 
 
 /* What the page tables say of va: the PTE (0: none). -ESRCH. */
 int mw_pte(struct mw_machine *machine, int pid, uint64_t va, uint64_t *pte);
+
+/* What one page of a process is: mw_page_look. */
+struct mw_page {
+    bool mapped;     /* it lies in an area */
+    bool present;    /* it has a frame (PROT_NONE: one that nobody can reach now) */
+    bool writable;   /* the page tables let it be written */
+    bool accessed;   /* bit A */
+    bool dirty;      /* bit D; of memory of the process's own always, but after MADV_FREE */
+    bool zero;       /* the shared page of zeros */
+    bool anonymous;  /* the process's own: a private page that was written */
+    bool file;       /* a page of an object: a file, or shared anonymous memory */
+    bool swapped;    /* always false: there is no swap */
+    bool soft_dirty; /* always false: it is not kept, as without CONFIG_MEM_SOFT_DIRTY */
+    bool uffd_wp;    /* a userfaultfd has write-protected it */
+    uint64_t frame;  /* physical address / 4096; 0 when not present */
+    uint32_t shared; /* page-table entries that show the frame, of all processes */
+};
+
+/* Looks at the page of va without touching it (as /proc/PID/pagemap and kpagecount). -ESRCH. */
+int mw_page_look(struct mw_machine *machine, int pid, uint64_t va, struct mw_page *out);
+
+/*
+ * One area as /proc/PID/smaps shows it (proc_pid_smaps(5)), in bytes. What the machine has not is 0:
+ * huge pages, swap, KSM. PSS counts a page that n entries show as 1/n.
+ */
+struct mw_smaps {
+    struct mw_vma vma;
+    uint64_t rss_bytes;
+    uint64_t pss_bytes, pss_dirty_bytes;
+    uint64_t shared_clean_bytes, shared_dirty_bytes;
+    uint64_t private_clean_bytes, private_dirty_bytes;
+    uint64_t referenced_bytes;
+    uint64_t anonymous_bytes;
+    uint64_t lazy_free_bytes; /* MADV_FREE, and not written since */
+    uint64_t locked_bytes;
+    bool thp_eligible;  /* MADV_HUGEPAGE, and it holds an aligned 2 MiB */
+    char vm_flags[128]; /* "rd wr mr mw me ac": two letters each, in Linux's order */
+};
+
+/* As mw_vma_next. */
+int mw_smaps_next(struct mw_machine *machine, int pid, uint64_t va, struct mw_smaps *out);
+
+/*
+ * The rows that smaps shows below the area's line of maps, each with a newline, as Linux 6.18
+ * prints them. `out` has `bytes` (1024 are enough), and is terminated.
+ */
+void mw_smaps_format(const struct mw_smaps *smaps, char *out, size_t bytes);
 
 /* Pids of live processes, ascending: the first above `pid`; 0: no more. */
 int mw_process_next(struct mw_machine *machine, int pid);

@@ -7,6 +7,7 @@
 
 #include <mapwalk/config.h>
 #include <mapwalk/event.h>
+#include <mapwalk/fault.h>
 #include <mapwalk/hw.h>
 #include <mapwalk/machine.h>
 #include <mapwalk/run.h>

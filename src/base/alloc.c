@@ -4,12 +4,14 @@
  * Role: the one door to malloc. Layer: base; it must not know what is allocated.
  *
  * Invariants:
- *   I-ALLOC-1  live_blocks is the number of blocks given out and not yet released
+ *   I-ALLOC-1  live_blocks is the number of blocks given out and not yet released, live_bytes the
+ *              sum of their sizes
  *   I-ALLOC-2  every request is counted in calls, also one that fails, so that fail_at names each
  *              in turn
  */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +40,10 @@ void *alloc_zeroed(struct alloc *a, size_t bytes)
     if (alloc_refuses(a, bytes))
         return NULL;
     void *block = calloc(1, alloc_size(bytes));
-    if (block != NULL)
+    if (block != NULL) {
         a->live_blocks++;
+        a->live_bytes += malloc_usable_size(block);
+    }
     return block;
 }
 
@@ -47,10 +51,13 @@ void *alloc_resize(struct alloc *a, void *block, size_t bytes)
 {
     if (alloc_refuses(a, bytes))
         return NULL;
+    size_t before = malloc_usable_size(block); /* of NULL: 0 */
     /* realloc(block, 0) would free the block: alloc_size keeps it alive. */
     void *resized = realloc(block, alloc_size(bytes));
-    if (resized != NULL && block == NULL)
-        a->live_blocks++;
+    if (resized == NULL)
+        return NULL;
+    a->live_blocks += block == NULL;
+    a->live_bytes += malloc_usable_size(resized) - before;
     return resized;
 }
 
@@ -69,5 +76,6 @@ void alloc_release(struct alloc *a, void *block)
         return;
     contract(a->live_blocks > 0);
     a->live_blocks--;
+    a->live_bytes -= malloc_usable_size(block);
     free(block);
 }

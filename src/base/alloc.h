@@ -1,8 +1,8 @@
 /*
  * Failable allocation: all memory of the library (but libext2fs's own) comes from here.
  *
- * A struct alloc belongs to one machine. It counts calls and live blocks, so that a test can make
- * the n-th allocation fail for every n in turn and see that nothing leaks.
+ * A struct alloc belongs to one machine. It counts calls and what is live, so that a test can make
+ * the n-th allocation fail for every n in turn, see that nothing leaks, and see what things cost.
  */
 #ifndef MAPWALK_BASE_ALLOC_H
 #define MAPWALK_BASE_ALLOC_H
@@ -14,6 +14,7 @@ struct alloc {
     uint64_t calls;       /* allocations asked for so far */
     uint64_t fail_at;     /* the call (counted from 1) that fails; 0: none */
     uint64_t live_blocks; /* given out and not yet released */
+    uint64_t live_bytes;  /* that the host's heap set aside for them */
 };
 
 /* Zeroed memory, or NULL when the host has none or this call is to fail. The caller owns it. */

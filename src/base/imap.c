@@ -37,37 +37,59 @@ static void imap_entry_set(struct imap_entry *entry, struct imap_node *leaf, uns
     };
 }
 
+/* Goes down to the leaf with the first end above the key, which is in the map's extent. */
+static struct imap_node *imap_leaf_find(const struct imap *m, uint64_t key)
+{
+    struct imap_path *path = imap_finger(m);
+    struct imap_node *node = m->root;
+    /* The last end of the root is above key, and so is that of each child taken. */
+    for (unsigned level = m->height - 1; level > 0; level--) {
+        path->node[level] = node;
+        path->slot[level] = imap_node_ends_upto(node, key);
+        node = imap_child(node, path->slot[level]);
+    }
+    path->node[0] = node;
+    return node;
+}
+
 bool imap_find(const struct imap *m, uint64_t key, struct imap_entry *out)
 {
-    struct imap_node *node = m->root;
-    if (node == NULL)
-        return false;
-    unsigned slot = imap_node_ends_upto(node, key);
-    if (slot == node->count)
-        return false;
-    /* From here on the child's last end is above key, so every level has such a slot. */
-    for (unsigned level = m->height - 1; level > 0; level--) {
-        node = imap_child(node, slot);
-        slot = imap_node_ends_upto(node, key);
+    struct imap_node *leaf = imap_finger_leaf(m, key);
+    if (leaf == NULL || leaf->end[leaf->count - 1] <= key) {
+        if (m->root == NULL || m->root->end[m->root->count - 1] <= key)
+            return false;
+        leaf = imap_leaf_find(m, key);
     }
-    imap_entry_set(out, node, slot);
+    imap_entry_set(out, leaf, imap_node_ends_upto(leaf, key));
     return true;
+}
+
+/* Goes down to the leaf with the last start at or below the key, which is not below all of them. */
+static struct imap_node *imap_leaf_find_before(const struct imap *m, uint64_t key)
+{
+    struct imap_path *path = imap_finger(m);
+    struct imap_node *node = m->root;
+    for (unsigned level = m->height - 1; level > 0; level--) {
+        path->node[level] = node;
+        path->slot[level] = imap_node_starts_upto(node, key) - 1;
+        node = imap_child(node, path->slot[level]);
+    }
+    path->node[0] = node;
+    return node;
 }
 
 bool imap_find_before(const struct imap *m, uint64_t key, struct imap_entry *out)
 {
-    struct imap_node *node = m->root;
-    if (node == NULL || key == 0)
+    if (m->root == NULL || key == 0)
         return false;
-    /* The last slot with start < key is the one before the first slot with start > key - 1. */
-    unsigned above = imap_node_starts_upto(node, key - 1);
-    if (above == 0)
-        return false;
-    for (unsigned level = m->height - 1; level > 0; level--) {
-        node = imap_child(node, above - 1);
-        above = imap_node_starts_upto(node, key - 1);
+    key--; /* starts < key are those <= key - 1 */
+    struct imap_node *leaf = imap_finger_leaf(m, key);
+    if (leaf == NULL || leaf->end[leaf->count - 1] <= key) {
+        if (m->root->start[0] > key)
+            return false;
+        leaf = imap_leaf_find_before(m, key);
     }
-    imap_entry_set(out, node, above - 1);
+    imap_entry_set(out, leaf, imap_node_starts_upto(leaf, key) - 1);
     return true;
 }
 

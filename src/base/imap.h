@@ -12,6 +12,10 @@
  *   I-IMAP-4  a slot's gap is the larger of the distance to the slot before it in its node, and the
  *             largest gap of its child (the distance before the first slot of a node belongs to a
  *             slot of the parent)
+ *   I-IMAP-5  the finger, if it has a leaf, is the way from the root to that leaf
+ *
+ * Who looks at one place mostly edits there next, and then looks again: the map keeps the way to
+ * the leaf that it came to last (its finger), and begins there when the key is in that leaf.
  */
 #ifndef MAPWALK_BASE_IMAP_H
 #define MAPWALK_BASE_IMAP_H
@@ -26,11 +30,25 @@
 
 struct imap_node;
 
+/* Two slots in the root and six in each node below make more than 2^64 intervals at this height. */
+#define IMAP_LEVELS 26
+
+/*
+ * The way from the root to a slot of a leaf. node[i] and slot[i] belong to level i: 0 is the leaf,
+ * height - 1 the root.
+ */
+struct imap_path {
+    struct imap_node *node[IMAP_LEVELS];
+    unsigned slot[IMAP_LEVELS];
+};
+
 struct imap {
     struct pool nodes; /* all nodes; reserved ahead by imap_reserve */
     struct imap_node *root;
-    unsigned height; /* 0: empty; 1: the root is a leaf */
-    size_t count;    /* intervals */
+    unsigned height;         /* 0: empty; 1: the root is a leaf */
+    size_t count;            /* intervals */
+    struct imap_path finger; /* no part of the map's value, so looking changes it too; node[0] NULL:
+                                none. slot[0] means something only within one edit */
 };
 
 /*
@@ -72,6 +90,19 @@ void *imap_erase(struct imap *m, uint64_t start);
 void imap_resize(struct imap *m, uint64_t old_start, uint64_t start, uint64_t end);
 
 /*
+ * Cuts the interval that starts at `start` in two at `at`, which lies inside it (contract): the
+ * upper part gets `value`. As imap_resize and imap_insert, but never leaves a hole in between.
+ * 0, or -ENOMEM with the map unchanged (not after a reserve of 1).
+ */
+MUST_CHECK int imap_split(struct imap *m, uint64_t start, uint64_t at, void *value);
+
+/*
+ * Joins the interval that starts at `start` and the one after it (contract: both exist) to one,
+ * which covers the hole between them too and keeps the first one's value. Cannot fail.
+ */
+void imap_join(struct imap *m, uint64_t start);
+
+/*
  * The first interval with end > key: the one that contains key, else the next above. False: none. /
  */
 bool imap_find(const struct imap *m, uint64_t key, struct imap_entry *out);
@@ -93,7 +124,7 @@ bool imap_gap_highest(const struct imap *m, uint64_t low, uint64_t high, uint64_
 bool imap_gap_lowest(const struct imap *m, uint64_t low, uint64_t high, uint64_t bytes,
                      uint64_t *start);
 
-/* Recomputes I-IMAP-1..4 from scratch. True when they hold. For debug builds and random tests. */
+/* Recomputes I-IMAP-1..5 from scratch. True when they hold. For debug builds and random tests. */
 bool imap_check(const struct imap *m);
 
 #endif

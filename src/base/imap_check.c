@@ -1,5 +1,5 @@
 /*
- * Interval map: the checker of I-IMAP-1..4.
+ * Interval map: the checker of I-IMAP-1..5.
  *
  * Role: visits every node and recomputes what imap_edit.c keeps up to date step by step. Layer:
  * base. It shares only the layout with the code it checks: order, fill, depth, gaps, links and
@@ -77,13 +77,29 @@ static bool imap_check_node(struct imap_walk *c, const struct imap_node *node, u
     return node->widest == *widest;
 }
 
+/* I-IMAP-5, of a tree that is sound itself. */
+static bool imap_check_finger(const struct imap *m)
+{
+    const struct imap_node *node = m->root;
+    if (m->finger.node[0] == NULL)
+        return true;
+    for (unsigned level = m->height - 1; level > 0; level--) {
+        if (m->finger.node[level] != node || m->finger.slot[level] >= node->count)
+            return false;
+        node = imap_child(node, m->finger.slot[level]);
+    }
+    return m->finger.node[0] == node;
+}
+
 bool imap_check(const struct imap *m)
 {
     struct imap_walk c = {.map = m};
     if (m->height == 0)
-        return m->root == NULL && m->count == 0 && m->nodes.live_count == 0;
+        return m->root == NULL && m->count == 0 && m->nodes.live_count == 0 &&
+               m->finger.node[0] == NULL;
     uint64_t widest;
     if (m->height > IMAP_LEVELS || !imap_check_node(&c, m->root, m->height - 1, &widest))
         return false;
-    return c.last_leaf->next == NULL && c.intervals == m->count && c.nodes == m->nodes.live_count;
+    return c.last_leaf->next == NULL && c.intervals == m->count && c.nodes == m->nodes.live_count &&
+           imap_check_finger(m);
 }

@@ -184,30 +184,51 @@ static void imap_children_balance(struct imap_node *parent, unsigned slot, unsig
 
 /* ---- the way down and up ---- */
 
-/*
- * Descends to the leaf for `key`. path->slot[0] is the number of starts <= key in it; above, the
- * slot of the child taken. The map is not empty.
- */
-static void imap_path_find(const struct imap *m, uint64_t key, struct imap_path *path)
+/* Is the finger at the leaf that a way down to `key` would lead to? */
+static bool imap_finger_fits(const struct imap *m, uint64_t key)
 {
-    struct imap_node *node = m->root;
-    for (unsigned level = m->height - 1; level > 0; level--) {
-        unsigned upto = imap_node_starts_upto(node, key);
-        path->node[level] = node;
-        path->slot[level] = upto > 0 ? upto - 1 : 0; /* below all starts: the leftmost leaf */
-        node = imap_child(node, path->slot[level]);
+    const struct imap_node *leaf = imap_finger_leaf(m, key);
+
+    return leaf != NULL &&
+           (key < leaf->end[leaf->count - 1] || leaf->next == NULL || key < leaf->next->start[0]);
+}
+
+/* Nodes were split, joined or evened out: the finger may lead nowhere. */
+static void imap_finger_forget(struct imap *m)
+{
+    m->finger.node[0] = NULL;
+}
+
+/*
+ * Moves the finger to the leaf for `key`. path->slot[0] is the number of starts <= key in it; above,
+ * the slot of the child taken. The map is not empty.
+ */
+static struct imap_path *imap_path_find(struct imap *m, uint64_t key)
+{
+    struct imap_path *path = &m->finger;
+
+    if (!imap_finger_fits(m, key)) {
+        struct imap_node *node = m->root;
+        for (unsigned level = m->height - 1; level > 0; level--) {
+            unsigned upto = imap_node_starts_upto(node, key);
+            path->node[level] = node;
+            path->slot[level] = upto > 0 ? upto - 1 : 0; /* below all starts: the leftmost leaf */
+            node = imap_child(node, path->slot[level]);
+        }
+        path->node[0] = node;
     }
-    path->node[0] = node;
-    path->slot[0] = imap_node_starts_upto(node, key);
+    path->slot[0] = imap_node_starts_upto(path->node[0], key);
+    return path;
 }
 
 /* As imap_path_find, for an interval that must be there: path->slot[0] is its slot. */
-static void imap_path_find_exact(const struct imap *m, uint64_t start, struct imap_path *path)
+static struct imap_path *imap_path_find_exact(struct imap *m, uint64_t start)
 {
     contract(m->root != NULL);
-    imap_path_find(m, start, path);
+    struct imap_path *path = imap_path_find(m, start);
     contract(path->slot[0] > 0 && path->node[0]->start[path->slot[0] - 1] == start);
     path->slot[0]--;
+    return path;
 }
 
 /* After a change of the node at `level`: tells its parents, as far up as it makes a difference. */
@@ -288,6 +309,16 @@ static struct imap_node *imap_node_put_split(struct imap *m, struct imap_node *n
 }
 
 /*
+ * A full node takes a sibling with no more slots than this for one with room. What comes at an end
+ * of a node comes in the order of addresses mostly: that leaves nodes which are not so full that
+ * the next split of an interval would fill them. Else memory is worth more.
+ */
+static unsigned imap_slots_roomy(unsigned slot)
+{
+    return slot == 0 || slot == IMAP_SLOTS ? IMAP_SLOTS * 3 / 4 : IMAP_SLOTS - 2;
+}
+
+/*
  * Before a full node is split: gives some of its slots to a sibling that has room, as long as that
  * is worth the copying. Addresses given out in ascending or descending order would else leave half
  * of each node unused. The path then leads to the same place, in whichever of the two nodes that is
@@ -299,10 +330,11 @@ static void imap_path_unload(const struct imap *m, struct imap_path *path, unsig
         return;
     struct imap_node *parent = path->node[level + 1];
     unsigned self = path->slot[level + 1];
+    unsigned most = imap_slots_roomy(path->slot[level]);
     unsigned left; /* the pair to even out is left, left + 1 */
-    if (self + 1 < parent->count && imap_child(parent, self + 1)->count <= IMAP_SLOTS_ROOMY)
+    if (self + 1 < parent->count && imap_child(parent, self + 1)->count <= most)
         left = self;
-    else if (self > 0 && imap_child(parent, self - 1)->count <= IMAP_SLOTS_ROOMY)
+    else if (self > 0 && imap_child(parent, self - 1)->count <= most)
         left = self - 1;
     else
         return;
@@ -383,13 +415,36 @@ int imap_insert(struct imap *m, uint64_t start, uint64_t end, void *value)
     if (m->root == NULL)
         return imap_insert_first(m, added);
 
-    struct imap_path path;
-    imap_path_find(m, start, &path);
-    contract(imap_leaf_end_before(path.node[0], path.slot[0]) <= start);
-    contract(end <= imap_leaf_start_at(path.node[0], path.slot[0]));
-    if (pool_reserve(&m->nodes, imap_nodes_of_path(m, &path)) != 0)
+    struct imap_path *path = imap_path_find(m, start);
+    struct imap_node *leaf = path->node[0];
+    bool roomy = leaf->count < IMAP_SLOTS;
+    contract(imap_leaf_end_before(leaf, path->slot[0]) <= start);
+    contract(end <= imap_leaf_start_at(leaf, path->slot[0]));
+    if (!roomy && pool_reserve(&m->nodes, imap_nodes_of_path(m, path)) != 0)
         return -ENOMEM;
-    imap_path_insert(m, &path, added);
+    imap_path_insert(m, path, added);
+    if (!roomy)
+        imap_finger_forget(m);
+    m->count++;
+    return 0;
+}
+
+int imap_split(struct imap *m, uint64_t start, uint64_t at, void *value)
+{
+    struct imap_path *path = imap_path_find_exact(m, start);
+    struct imap_node *leaf = path->node[0];
+    unsigned slot = path->slot[0];
+    uint64_t end = leaf->end[slot];
+    contract(start < at && at < end);
+    if (leaf->count == IMAP_SLOTS) {
+        if (pool_reserve(&m->nodes, imap_nodes_of_path(m, path)) != 0)
+            return -ENOMEM;
+        imap_resize(m, start, start, at);
+        return imap_insert(m, at, end, value);
+    }
+    /* The leaf keeps its extent and its holes: nothing above changes. */
+    leaf->end[slot] = at;
+    imap_node_put(leaf, 0, slot + 1, (struct imap_slot){.start = at, .end = end, .ref = value});
     m->count++;
     return 0;
 }
@@ -442,20 +497,45 @@ static void imap_root_shrink(struct imap *m)
 
 void *imap_erase(struct imap *m, uint64_t start)
 {
-    struct imap_path path;
-    imap_path_find_exact(m, start, &path);
-    void *value = path.node[0]->ref[path.slot[0]];
-    imap_node_remove(path.node[0], 0, path.slot[0]);
+    struct imap_path *path = imap_path_find_exact(m, start);
+    void *value = path->node[0]->ref[path->slot[0]];
+    imap_node_remove(path->node[0], 0, path->slot[0]);
     m->count--;
 
     unsigned level = 0;
-    while (level + 1 < m->height && path.node[level]->count < IMAP_SLOTS_MIN) {
-        imap_child_refill(m, path.node[level + 1], path.slot[level + 1], level);
+    while (level + 1 < m->height && path->node[level]->count < IMAP_SLOTS_MIN) {
+        imap_child_refill(m, path->node[level + 1], path->slot[level + 1], level);
         level++;
     }
-    imap_path_refresh(m, &path, level);
+    imap_path_refresh(m, path, level);
     imap_root_shrink(m);
+    if (level > 0 || m->count == 0)
+        imap_finger_forget(m);
     return value;
+}
+
+void imap_join(struct imap *m, uint64_t start)
+{
+    struct imap_path *path = imap_path_find_exact(m, start);
+    struct imap_node *leaf = path->node[0];
+    unsigned slot = path->slot[0];
+    uint64_t hole = imap_leaf_start_at(leaf, slot + 1) - leaf->end[slot];
+
+    /* Within a leaf that stays half full. */
+    if (slot + 1 < leaf->count && (m->height == 1 || leaf->count > IMAP_SLOTS_MIN)) {
+        leaf->end[slot] = leaf->end[slot + 1];
+        imap_node_remove(leaf, 0, slot + 1);
+        m->count--;
+        if (hole != 0)
+            imap_path_refresh(m, path, 0);
+        return;
+    }
+    uint64_t next = imap_leaf_start_at(leaf, slot + 1);
+    struct imap_entry entry;
+    bool found = imap_find(m, next, &entry);
+    contract(found && entry.start == next);
+    imap_erase(m, next);
+    imap_resize(m, start, start, entry.end);
 }
 
 /* ---- resize ---- */
@@ -463,15 +543,14 @@ void *imap_erase(struct imap *m, uint64_t start)
 void imap_resize(struct imap *m, uint64_t old_start, uint64_t start, uint64_t end)
 {
     contract(start < end);
-    struct imap_path path;
-    imap_path_find_exact(m, old_start, &path);
-    struct imap_node *leaf = path.node[0];
-    unsigned slot = path.slot[0];
+    struct imap_path *path = imap_path_find_exact(m, old_start);
+    struct imap_node *leaf = path->node[0];
+    unsigned slot = path->slot[0];
     contract(imap_leaf_end_before(leaf, slot) <= start);
     contract(end <= imap_leaf_start_at(leaf, slot + 1));
     leaf->start[slot] = start;
     leaf->end[slot] = end;
     imap_node_regap(leaf, 0, slot);
     imap_node_regap(leaf, 0, slot + 1);
-    imap_path_refresh(m, &path, 0);
+    imap_path_refresh(m, path, 0);
 }

@@ -27,17 +27,11 @@
 
 /*
  * Measured: fewer slots make more levels, more slots make longer loops; 12 is best from 30
- * intervals to a million. A node is 416 bytes, and about nine slots full when intervals come in the
+ * intervals to a million. A node is 416 bytes, and about ten slots full when intervals come in the
  * order of their addresses.
  */
 #define IMAP_SLOTS     12
 #define IMAP_SLOTS_MIN (IMAP_SLOTS / 2)
-
-/* A node with no more slots than this takes some from a full sibling before that is split. */
-#define IMAP_SLOTS_ROOMY (IMAP_SLOTS * 3 / 4)
-
-/* Two slots in the root and six in each node below make more than 2^64 intervals at this height. */
-#define IMAP_LEVELS 26
 
 struct imap_node {
     unsigned count;
@@ -55,12 +49,6 @@ struct imap_slot {
     uint64_t start;
     uint64_t end;
     void *ref;
-};
-
-/* The way from the root to a slot of a leaf. node[i] and slot[i] belong to level i. */
-struct imap_path {
-    struct imap_node *node[IMAP_LEVELS];
-    unsigned slot[IMAP_LEVELS];
 };
 
 static inline struct imap_node *imap_child(const struct imap_node *inner, unsigned slot)
@@ -89,6 +77,20 @@ static inline unsigned imap_node_starts_upto(const struct imap_node *node, uint6
 static inline unsigned imap_node_ends_upto(const struct imap_node *node, uint64_t key)
 {
     return imap_bounds_upto(node->end, node->count, key);
+}
+
+/* The finger's leaf, when it may hold the key: that is, begins at or below it. Else NULL. */
+static inline struct imap_node *imap_finger_leaf(const struct imap *m, uint64_t key)
+{
+    struct imap_node *leaf = m->finger.node[0];
+
+    return leaf != NULL && leaf->start[0] <= key ? leaf : NULL;
+}
+
+/* The finger, which belongs to no caller's picture of the map, may change while it is only read. */
+static inline struct imap_path *imap_finger(const struct imap *m)
+{
+    return &((struct imap *)(uintptr_t)m)->finger;
 }
 
 #endif

@@ -35,7 +35,7 @@
 
 /* A chunk is worth a call of the allocator, but small beside what the pool already holds. */
 #define POOL_CHUNK_BYTES_MIN ((size_t)4 << 10)
-#define POOL_CHUNK_BYTES_MAX ((size_t)256 << 10)
+#define POOL_CHUNK_BYTES_MAX ((size_t)64 << 10)
 
 struct pool_chunk {
     struct pool_chunk *next;
@@ -86,13 +86,16 @@ void pool_destroy(struct pool *p)
     pool_init(p, p->alloc, p->object_bytes);
 }
 
-/* Objects of the next chunk: what is missing, or half of what there is, whichever is more. */
+/*
+ * Objects of the next chunk: what is missing, or an eighth of what there is, whichever is more. So
+ * hardly more than an eighth of a pool is ever kept for nothing.
+ */
 static size_t pool_chunk_objects(const struct pool *p, size_t missing)
 {
     size_t least = POOL_CHUNK_BYTES_MIN / p->object_bytes;
     size_t most = POOL_CHUNK_BYTES_MAX / p->object_bytes;
-    size_t half = (p->live_count + p->free_count) / 2;
-    size_t objects = half < least ? least : half > most ? most : half;
+    size_t share = (p->live_count + p->free_count) / 8;
+    size_t objects = share < least ? least : share > most ? most : share;
     return objects > missing ? objects : missing;
 }
 

@@ -75,7 +75,7 @@ struct cache {
 struct file_map {
     struct cache *cache;
     struct inode *inode;      /* NULL: shared anonymous memory (file_map_new_anonymous) */
-    uint64_t anonymous_bytes; /* its fixed size then */
+    uint64_t anonymous_bytes; /* its size then */
     struct radix pages;       /* index -> struct frame *, tag CACHE_TAG_DIRTY */
     uint32_t refs;       /* opens and mappings. A map without references stays while it has pages */
     uint64_t hand;       /* page index where cache_shrink goes on looking */
@@ -108,7 +108,8 @@ void file_map_put(struct file_map *map); /* the last one of an unlinked file dro
 MUST_CHECK int cache_unlink(struct cache *c, const char *path);
 
 /*
- * A file map without an inode, of fixed size: shared anonymous memory. Its pages read as zeros at
+ * A file map without an inode: shared anonymous memory, or a file that lives in memory only, which
+ * cache_truncate and cache_write resize. Its pages read as zeros at
  * first, have no other home (they are never evicted or written to the device; cache_dirty and
  * cache_writeback do nothing and return 0) and go with the last reference. -ENOMEM.
  */

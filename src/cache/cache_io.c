@@ -112,13 +112,14 @@ static int cache_write_piece(struct file_map *map, const struct cache_piece *pie
     }
     /*
      * Bytes that a mapping stored past the end must not become part of the file when the end moves
-     * on.
+     * on. Memory without an inode keeps them, as Linux's tmpfs does.
      */
-    if (start > old_bytes)
+    if (start > old_bytes && map->inode != NULL)
         cache_zero_gap(map, old_bytes, start);
     frame_soil(frame);
     memcpy(frame_bytes(map->cache->frames, frame) + piece->start, in, piece->count);
-    cache_tag_dirty(map, piece->index);
+    if (map->inode != NULL)
+        cache_tag_dirty(map, piece->index);
     return 0;
 }
 
@@ -127,7 +128,6 @@ int64_t cache_write(struct file_map *map, uint64_t offset, const void *in, uint6
     uint64_t moved = 0;
     int err = 0;
 
-    contract(map->inode != NULL);
     if (bytes > 0 && offset >= INT64_MAX)
         return -EFBIG;
     if (bytes > INT64_MAX - offset)

@@ -131,7 +131,14 @@ int cache_page(struct file_map *map, uint64_t index, struct frame **out, bool *m
 
 int cache_reserve(struct file_map *map, uint64_t index, uint64_t bytes)
 {
-    int err = inode_extend_page(map->inode, index, bytes);
+    int err;
+
+    if (map->inode == NULL) {
+        if (bytes > map->anonymous_bytes)
+            map->anonymous_bytes = bytes;
+        return 0;
+    }
+    err = inode_extend_page(map->inode, index, bytes);
 
     /* Space that only pages of deleted files hold is space all the same. */
     if (err == -ENOSPC && cache_reap(map->cache))

@@ -64,8 +64,17 @@ static void cache_cut(struct file_map *map)
     cache_drop_pages(map, end);
     last = cache_last_page(map);
     /* Its blocks are there: what is not zero came from the device, or is dirty already. */
-    if (last != NULL && cache_zero_tail(map, last))
+    if (last != NULL && cache_zero_tail(map, last) && map->inode != NULL)
         cache_tag_dirty(map, end - 1);
+}
+
+/* Memory without an inode has no other record of its size than the map's. */
+static int cache_set_bytes(struct file_map *map, uint64_t bytes)
+{
+    if (map->inode != NULL)
+        return inode_set_bytes(map->inode, bytes);
+    map->anonymous_bytes = bytes;
+    return 0;
 }
 
 int cache_truncate(struct file_map *map, uint64_t bytes)
@@ -74,18 +83,17 @@ int cache_truncate(struct file_map *map, uint64_t bytes)
     struct frame *last;
     int err;
 
-    contract(map->inode != NULL);
     if (bytes < old_bytes && (bytes & PAGE_MASK) != 0) {
         err = cache_page(map, bytes >> PAGE_SHIFT, &last, NULL);
         if (err != 0)
             return err;
     }
-    err = inode_set_bytes(map->inode, bytes);
+    err = cache_set_bytes(map, bytes);
     if (err != 0)
         return err;
     if (bytes < old_bytes)
         cache_cut(map);
-    else /* also when the size stays the same, as Linux does */
+    else if (map->inode != NULL) /* also when the size stays the same, as Linux does */
         cache_zero_gap(map, old_bytes, UINT64_MAX);
     return 0;
 }

@@ -88,6 +88,7 @@ static void frame_hand_out(struct frame_table *t, struct frame *f, enum mw_owner
     f->refs = 1;
     f->next = FRAME_NONE;
     f->owner = (uint8_t)owner;
+    f->lazy = false;
     f->live = 0;
     f->home = NULL;
     f->index = 0;
@@ -97,12 +98,32 @@ static void frame_hand_out(struct frame_table *t, struct frame *f, enum mw_owner
     event_emit(t->bus, MW_EVENT_FRAME_ALLOC, frame_paddr(t, f).raw, owner, zeroed);
 }
 
+/*
+ * The next frame of the stack is likely to be asked for soon, and then zeroed or copied to. Its record
+ * and both ends of it come nearer while the program does other things.
+ */
+static void frame_warm_next(const struct frame_table *t)
+{
+    const struct frame *next;
+    const uint8_t *bytes;
+
+    if (t->recycled == FRAME_NONE)
+        return;
+    next = &t->frames[t->recycled];
+    bytes = frame_bytes(t, next);
+    __builtin_prefetch(next, 1);
+    __builtin_prefetch(bytes, 1);
+    __builtin_prefetch(bytes + PAGE_BYTES - 1, 1);
+}
+
 struct frame *frame_alloc(struct frame_table *t, enum mw_owner owner, bool zeroed)
 {
     struct frame *f = frame_take_free(t);
 
-    if (f != NULL)
-        frame_hand_out(t, f, owner, zeroed);
+    if (f == NULL)
+        return NULL;
+    frame_hand_out(t, f, owner, zeroed);
+    frame_warm_next(t);
     return f;
 }
 
@@ -169,4 +190,5 @@ void frame_set_owner(struct frame_table *t, struct frame *f, enum mw_owner owner
     t->by_owner[f->owner]--;
     t->by_owner[owner]++;
     f->owner = (uint8_t)owner;
+    f->lazy = false;
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "kernel/calls.h"
+#include "kernel/fault_handler.h"
+#include "kernel/uffd.h"
 
 /* A fault is repaired in at most two rounds (grow or map, then install); more can only be a bug. */
 #define REPAIR_ROUNDS 8
@@ -21,6 +23,9 @@ void machine_switch(struct mw_machine *m, struct process *p)
     hart_settle_time(m->running); /* or its hits would be paid for after what comes now */
     m->running = p->hart;
     m->bus.pid = (uint32_t)p->pid;
+    /* What processes share acts under the limits of the one that runs. */
+    p->mm->limits = p->limits;
+    p->fds->limit = p->files_limit;
     m->bus.hart = p->hart->id;
     pt_activate(&p->mm->pt, p->hart);
     m->current = p;
@@ -51,23 +56,94 @@ static void machine_signal(struct mw_machine *m, const struct mm_outcome *outcom
                                  .reason = outcome->reason};
 }
 
+/* A trap that is being repaired. */
+struct repair {
+    struct mw_machine *machine;
+    struct process *process; /* NULL: a handler has ended it */
+    struct trap trap;
+    bool in_call; /* the kernel's own copying, or a handler's access */
+    struct mw_signal *signal;
+};
+
+/* What user code said of a fault is told and counted like what mm says. */
+static void repair_end(const struct repair *r, const struct mm_outcome *outcome)
+{
+    struct mw_machine *m = r->machine;
+
+    m->mm_env.stats.faults++;
+    m->mm_env.stats.by_reason[outcome->reason]++;
+    event_emit(&m->bus, MW_EVENT_FAULT_END, r->trap.va, outcome->reason,
+               outcome->signal == 0 ? 0 : (uint64_t)-EFAULT, (uint64_t)outcome->signal,
+               (uint64_t)outcome->code);
+    if (outcome->signal != 0)
+        machine_signal(m, outcome, false, r->signal);
+}
+
+/* Asks the user's handlers. True: try again; false: *done says whether that was all. */
+static bool repair_by_user(struct repair *r, unsigned round, bool *done)
+{
+    struct mm_outcome outcome = {.reason = MW_REASON_USER_HANDLED, .va = r->trap.va};
+    enum mw_fault_answer answer;
+
+    *done = false;
+    if (r->in_call || r->process->mm->upper == NULL)
+        return false;
+    answer = fault_handlers_ask(r->machine, &r->process, &r->trap);
+    if (answer == MW_FAULT_NOT_MINE && r->process != NULL)
+        return false;
+    if (answer == MW_FAULT_KILL || r->process == NULL) {
+        outcome.reason = MW_REASON_USER_KILLED;
+        outcome.signal = SIGKILL;
+    } else if (round + 1 >= REPAIR_ROUNDS) {
+        outcome.reason = MW_REASON_USER_FAILED;
+        outcome.signal = SIGSEGV;
+        outcome.code = SEGV_ACCERR;
+    }
+    repair_end(r, &outcome);
+    *done = outcome.signal != 0;
+    return !*done;
+}
+
+/* The kernel's own handling. True: try again. A userfaultfd's page may be waited for. */
+static bool repair_by_kernel(const struct repair *r)
+{
+    struct mw_machine *m = r->machine;
+    struct mm_outcome outcome = mm_fault(r->process->mm, &r->trap);
+
+    if (outcome.signal == 0)
+        return true;
+    if (outcome.uffd != 0 && !r->in_call) {
+        int err = uffd_tell(m, r->process, r->trap.access, &outcome);
+
+        if (err == 0) {
+            *r->signal = (struct mw_signal){.va = outcome.va, .reason = MW_REASON_WOULD_BLOCK};
+            return false;
+        }
+        if (err == -ENOMEM)
+            outcome = (struct mm_outcome){
+                .reason = MW_REASON_OUT_OF_MEMORY, .signal = SIGKILL, .va = outcome.va};
+    }
+    machine_signal(m, &outcome, r->in_call, r->signal);
+    return false;
+}
+
 uint8_t *machine_repair(struct mw_machine *m, struct process *p, vaddr_t va, enum mw_access access,
                         const struct trap *first, struct mw_signal *signal)
 {
-    struct trap trap = *first;
+    struct repair r = {m, p, *first, !first->opened_op, signal};
     uint8_t *host = NULL;
 
     for (unsigned round = 0; host == NULL; round++) {
-        struct mm_outcome outcome;
+        bool done;
 
-        contract_on(&m->bus, round < REPAIR_ROUNDS);
         clock_advance(&m->clock, m->config.costs.trap);
-        outcome = mm_fault(p->mm, &trap);
-        if (outcome.signal != 0) {
-            machine_signal(m, &outcome, !first->opened_op, signal);
-            break;
+        if (!repair_by_user(&r, round, &done)) {
+            /* A handler may have used rounds up; the kernel alone never does. */
+            contract_on(&m->bus, round < 2 * REPAIR_ROUNDS);
+            if (done || !repair_by_kernel(&r))
+                break;
         }
-        host = hart_translate(p->hart, va, access, &trap);
+        host = hart_translate(r.process->hart, va, access, &r.trap);
     }
     event_op_end(&m->bus, first->opened_op);
     machine_self_check(m);
@@ -104,52 +180,62 @@ static void access_move(const struct user_access *a, uint8_t *host, uint64_t don
 }
 
 /*
- * The second page of an access that crosses into it, at `va`; *low is the first page's byte. A
- * repair may have written the first page back to find memory, and so made it read-only again: then
- * it is translated anew, as a restarted instruction would. That cannot repeat, since making a
- * mapped page writable takes no frame.
+ * Both pages of an access, which may be one (`high` NULL then). Repairing the second may take the
+ * first away again: where frames run out it is written back, and so made read-only, and a user's
+ * handler can do anything. So the first is translated anew then, as a restarted instruction would.
  */
-static uint8_t *access_second(struct mw_machine *m, struct process *p, const struct user_access *a,
-                              vaddr_t va, uint8_t **low, struct mw_signal *met)
+static bool access_pages(struct mw_machine *m, int pid, const struct user_access *a, uint64_t first,
+                         uint8_t *host[2], struct mw_signal *met)
 {
-    struct trap trap;
-    uint8_t *high = hart_translate(p->hart, va, a->access, &trap);
+    for (unsigned round = 0; round < REPAIR_ROUNDS; round++) {
+        struct process *p = machine_process(m, pid);
+        struct trap trap;
 
-    if (high != NULL)
-        return high;
-    high = machine_repair(m, p, va, a->access, &trap, met);
-    if (high != NULL)
-        *low = machine_access(m, p, a->va, a->access, met);
-    return high;
+        host[0] = p == NULL ? NULL : machine_access(m, p, a->va, a->access, met);
+        if (host[0] == NULL || first == a->bytes)
+            return host[0] != NULL;
+        p = machine_process(m, pid);
+        if (p == NULL)
+            return false;
+        host[1] = hart_translate(p->hart, a->va + first, a->access, &trap);
+        if (host[1] != NULL)
+            return true;
+        if (machine_repair(m, p, a->va + first, a->access, &trap, met) == NULL)
+            return false;
+    }
+    /* Handlers that take away what others have brought. */
+    machine_signal(
+        m,
+        &(struct mm_outcome){
+            .reason = MW_REASON_USER_FAILED, .signal = SIGSEGV, .code = SEGV_ACCERR, .va = a->va},
+        false, met);
+    return false;
 }
 
-/* Both pages first, then the bytes, so that a signal means that nothing was moved. */
+/*
+ * Both pages first, then the bytes, so that a signal means that nothing was moved. -EAGAIN: a
+ * userfaultfd has to answer first.
+ */
 static int access_user(struct mw_machine *m, int pid, const struct user_access *a,
                        struct mw_signal *signal)
 {
-    struct process *p = machine_process(m, pid);
+    uint64_t first = access_part(a->va, a->bytes);
     struct mw_signal met = {0};
-    uint64_t first;
-    uint8_t *low;
-    uint8_t *high = NULL;
+    uint8_t *host[2] = {NULL, NULL};
+    bool there = false;
 
-    if (signal != NULL)
-        *signal = met;
-    if (p == NULL)
+    if (machine_process(m, pid) == NULL)
         return -ESRCH;
     if (a->bytes == 0 || a->bytes > PAGE_BYTES)
         return -EINVAL;
-    first = access_part(a->va, a->bytes);
-    low = machine_access(m, p, a->va, a->access, &met);
-    if (low != NULL && first < a->bytes)
-        high = access_second(m, p, a, a->va + first, &low, &met);
+    there = access_pages(m, pid, a, first, host, &met);
     if (signal != NULL)
-        *signal = met;
-    if (met.signo != 0)
-        return -EFAULT;
-    access_move(a, low, 0, first);
-    if (high != NULL)
-        access_move(a, high, first, a->bytes - first);
+        *signal = met.signo != 0 ? met : (struct mw_signal){0};
+    if (!there)
+        return met.signo != 0 ? -EFAULT : -EAGAIN;
+    access_move(a, host[0], 0, first);
+    if (host[1] != NULL)
+        access_move(a, host[1], first, a->bytes - first);
     return 0;
 }
 

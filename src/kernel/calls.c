@@ -3,8 +3,15 @@
  */
 #include "kernel/calls.h"
 #include "hw/stale.h"
+#include "kernel/fault_handler.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+
+#ifndef MAP_HUGE_SHIFT
+#define MAP_HUGE_SHIFT 26
+#define MAP_HUGE_MASK  0x3fu
+#endif
 
 struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint64_t a0, uint64_t a1,
                        uint64_t a2, uint64_t a3)
@@ -33,9 +40,29 @@ int64_t call_end(struct call *call, int64_t result)
     return result;
 }
 
+struct open_file *call_descriptor(const struct call *call, int fd)
+{
+    return call->process == NULL ? NULL : fd_get(call->process->fds, fd);
+}
+
 struct open_file *call_file(const struct call *call, int fd)
 {
-    return call->process == NULL ? NULL : fd_get(&call->process->fds, fd);
+    struct open_file *file = call_descriptor(call, fd);
+
+    return file != NULL && (file->status_flags & O_PATH) ? NULL : file;
+}
+
+/*
+ * Huge pages on a machine that has set none aside: a size there is (2 MiB, 1 GiB, or 0 for the
+ * usual one) cannot be had, another is no size.
+ */
+static int call_mmap_huge(uint64_t bytes, int flags)
+{
+    unsigned size = ((unsigned)flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+
+    if (size != 0 && size != 21 && size != 30)
+        return -EINVAL;
+    return bytes == 0 ? -EINVAL : -ENOMEM;
 }
 
 /* mmap(2): an unaligned offset is found before a bad descriptor, and that before all else. */
@@ -51,6 +78,8 @@ static int64_t call_mmap(const struct call *call, uint64_t addr, uint64_t bytes,
         if (file == NULL)
             return -EBADF;
     }
+    if (flags & MAP_HUGETLB)
+        return file == NULL ? call_mmap_huge(bytes, flags) : -EINVAL;
     return mm_mmap(call->process->mm, addr, bytes, prot, flags, file == NULL ? NULL : &file->mapped,
                    off_bytes);
 }
@@ -66,13 +95,26 @@ int64_t mw_mmap(struct mw_machine *m, int pid, uint64_t addr, uint64_t bytes, in
     return call_end(&call, call_mmap(&call, addr, bytes, prot, flags, fd, off_bytes));
 }
 
+/* Handlers of faults go with what is unmapped. */
+static int call_munmap(struct mw_machine *m, struct mm *mm, uint64_t addr, uint64_t bytes)
+{
+    struct range r = {addr, addr + page_ceil(bytes)};
+    int err = fault_handlers_reserve(m, mm, r);
+
+    if (err == 0)
+        err = mm_munmap(mm, addr, bytes);
+    if (err == 0)
+        fault_handlers_cut(mm, r);
+    return err;
+}
+
 int mw_munmap(struct mw_machine *m, int pid, uint64_t addr, uint64_t bytes)
 {
     struct call call = call_begin(m, pid, MW_CALL_munmap, addr, bytes, 0, 0);
 
     if (call.process == NULL)
         return (int)call_end(&call, -ESRCH);
-    return (int)call_end(&call, mm_munmap(call.process->mm, addr, bytes));
+    return (int)call_end(&call, call_munmap(m, call.process->mm, addr, bytes));
 }
 
 int mw_mprotect(struct mw_machine *m, int pid, uint64_t addr, uint64_t bytes, int prot)

@@ -27,8 +27,25 @@ struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint6
  */
 int64_t call_end(struct call *call, int64_t result);
 
-/* The open file of a descriptor of the calling process, or NULL (-EBADF). */
+/*
+ * The open file of a descriptor of the calling process, or NULL (-EBADF). One that was opened with
+ * O_PATH is a descriptor, but no file.
+ */
 struct open_file *call_file(const struct call *call, int fd);
+struct open_file *call_descriptor(const struct call *call, int fd);
+
+/* struct iovec as a 64-bit process has it. */
+struct user_vector {
+    uint64_t base;
+    uint64_t bytes;
+};
+
+/*
+ * Reads `count` vectors at addr as Linux's import_iovec: *out is the caller's to release, also
+ * after an error. -EINVAL, -EFAULT, -ENOMEM.
+ */
+MUST_CHECK int user_copy_vectors(struct mw_machine *m, struct process *p, uint64_t addr,
+                                 uint64_t count, struct user_vector **out);
 
 /*
  * Copies between the kernel and user memory at va through the caller's page tables, page by page:
@@ -38,6 +55,30 @@ uint64_t user_copy_out(struct mw_machine *m, struct process *p, vaddr_t va, cons
                        uint64_t bytes);
 uint64_t user_copy_in(struct mw_machine *m, struct process *p, void *to, vaddr_t va,
                       uint64_t bytes);
+
+/* ---- processes (process.c) ---- */
+
+/*
+ * clone(2): a child that copies, or with CLONE_VM and CLONE_FILES shares. child_pid 0: any. Its
+ * pid; -ESRCH: parent is NULL; -EINVAL; -ENOSYS: a thread; -EEXIST, -EAGAIN, -ENOMEM.
+ */
+MUST_CHECK int process_clone(struct mw_machine *m, struct process *parent, uint64_t flags,
+                             int child_pid);
+MUST_CHECK int process_exec(struct mw_machine *m, struct process *p); /* 0 or -ENOMEM */
+void process_end(struct mw_machine *m, struct process *p, int status);
+
+/* What is waited for, and what came of it. */
+struct process_wait {
+    int child_pid;    /* -1: any */
+    unsigned options; /* WEXITED, WNOWAIT, __WALL, __WCLONE */
+    int status;       /* the exit status of the child */
+};
+
+/* The pid of the child; -ECHILD; -EAGAIN: none has ended yet. */
+MUST_CHECK int process_wait(struct mw_machine *m, const struct process *p, struct process_wait *w);
+
+/* Takes the names of files in memory away (file_kind_memory.c). */
+void machine_forget_memory_files(struct mw_machine *m);
 
 /* Ends and reaps every process. */
 void process_end_all(struct mw_machine *m);

@@ -61,6 +61,11 @@ void mw_config_init(struct mw_config *config)
     config->max_map_count = 65530;
     config->max_processes = 32768;
     config->costs = config_costs;
+    config->limit_as_bytes = MW_UNLIMITED;
+    config->limit_data_bytes = MW_UNLIMITED;
+    config->limit_memlock_bytes = 8 * MIB;
+    config->overcommit_ratio = 50;
+    config->anon_vma_name = true;
 }
 
 int mw_config_profile(struct mw_config *config, const char *name)
@@ -76,8 +81,27 @@ static const char *const mode_names[MW_MODE_COUNT] = {[MW_MODE_BARE] = "bare",
                                                       [MW_MODE_SV48] = "sv48",
                                                       [MW_MODE_SV57] = "sv57"};
 
-static const char *const placement_names[MW_PLACE_COUNT] = {
-    [MW_PLACE_TOP_DOWN] = "top-down", [MW_PLACE_FIRST_FIT] = "first-fit"};
+static const char *const placement_names[MW_PLACE_COUNT] = {[MW_PLACE_TOP_DOWN] = "top-down",
+                                                            [MW_PLACE_FIRST_FIT] = "first-fit",
+                                                            [MW_PLACE_BOTTOM_UP] = "bottom-up",
+                                                            [MW_PLACE_DOWN_ONLY] = "down-only",
+                                                            [MW_PLACE_HEAP_END] = "heap-end"};
+
+static const char *const kernel_names[MW_KERNEL_COUNT] = {
+    [MW_KERNEL_6_18] = "6.18", [MW_KERNEL_6_12] = "6.12"};
+
+static const char *const isa_names[MW_ISA_COUNT] = {
+    [MW_ISA_RISCV] = "riscv", [MW_ISA_X86_64] = "x86-64"};
+
+const char *mw_kernel_name(unsigned kernel)
+{
+    return kernel < MW_KERNEL_COUNT ? kernel_names[kernel] : "?";
+}
+
+const char *mw_isa_name(unsigned isa)
+{
+    return isa < MW_ISA_COUNT ? isa_names[isa] : "?";
+}
 
 const char *mw_mode_name(unsigned mode)
 {
@@ -92,9 +116,12 @@ enum field_type {
     FIELD_BOOL,
     FIELD_MODE,
     FIELD_PLACEMENT,
+    FIELD_KERNEL,
+    FIELD_ISA,
     FIELD_TLBS,
     FIELD_TLB,
-    FIELD_WALK_CACHE
+    FIELD_WALK_CACHE,
+    FIELD_LIMIT
 };
 
 struct config_field {
@@ -129,13 +156,14 @@ static const struct config_field config_fields[] = {
     FIELD("svpbmt", FIELD_BOOL, svpbmt, "memory types in PTEs (Svpbmt), or PBMT is reserved"),
     FIELD("disk", FIELD_U64, disk_bytes, "bytes of the block device (K, M, G, T)"),
     FIELD("seed", FIELD_U64, seed, "seed of everything random"),
-    FIELD("placement", FIELD_PLACEMENT, placement, "where mmap lands: top-down or first-fit"),
+    FIELD("placement", FIELD_PLACEMENT, placement,
+          "where mmap lands: top-down, first-fit, bottom-up, down-only or heap-end"),
     FIELD("mmap-base", FIELD_U64, mmap_base,
-          "top (top-down) or bottom (first-fit) of mappings; 0: 128 MiB below the top, 8 MiB above "
-          "the heap's start"),
+          "top (top-down, down-only) or bottom (first-fit, bottom-up) of mappings; 0: 128 MiB or "
+          "two pages below the top, 8 MiB above the heap's start, a third of user space"),
     FIELD("brk-base", FIELD_U64, brk_base, "start of the heap of a new process"),
     FIELD("mmap-min-addr", FIELD_U64, mmap_min_addr, "lowest address a mapping may have"),
-    FIELD("stack-limit", FIELD_U64, stack_limit_bytes, "how far a stack may grow (RLIMIT_STACK)"),
+    FIELD("stack-limit", FIELD_LIMIT, stack_limit_bytes, "how far a stack may grow (RLIMIT_STACK)"),
     FIELD("max-map-count", FIELD_U64, max_map_count, "VMAs of one process"),
     FIELD("max-processes", FIELD_U32, max_processes, "processes at one time"),
     FIELD("check", FIELD_BOOL, check, "run all checkers after every call and fault (slow)"),
@@ -154,6 +182,21 @@ static const struct config_field config_fields[] = {
     FIELD("costs.block-write", FIELD_U32, costs.block_write, "ns of one write request"),
     FIELD("costs.block-flush", FIELD_U32, costs.block_flush, "ns of one device flush"),
     FIELD("costs.block-byte-ps", FIELD_U32, costs.block_byte_ps, "picoseconds per byte moved"),
+    FIELD("limit-as", FIELD_LIMIT, limit_as_bytes, "address space of a process (RLIMIT_AS)"),
+    FIELD("limit-data", FIELD_LIMIT, limit_data_bytes,
+          "private writable memory of a process (RLIMIT_DATA)"),
+    FIELD("limit-memlock", FIELD_LIMIT, limit_memlock_bytes,
+          "locked memory of a process (RLIMIT_MEMLOCK)"),
+    FIELD("overcommit", FIELD_U32, overcommit, "vm.overcommit_memory: 0 guess, 1 always, 2 never"),
+    FIELD("overcommit-ratio", FIELD_U32, overcommit_ratio,
+          "percent of RAM that overcommit 2 lets be committed"),
+    FIELD("privileged", FIELD_BOOL, privileged,
+          "processes have CAP_IPC_LOCK, CAP_SYS_ADMIN and CAP_SYS_RAWIO"),
+    FIELD("anon-vma-name", FIELD_BOOL, anon_vma_name,
+          "areas can be named by prctl (CONFIG_ANON_VMA_NAME)"),
+    FIELD("kernel", FIELD_KERNEL, kernel, "the Linux whose rules hold: 6.18 or 6.12"),
+    FIELD("isa", FIELD_ISA, isa,
+          "the processor that programs see: riscv, or x86-64 (reads what may be executed)"),
     FIELD("migrate", FIELD_U32, migrate,
           "after so many turns of logs a process moves to another hart; 0: never"),
 };
@@ -196,11 +239,12 @@ static int config_set_tlbs(struct mw_tlbs *tlbs, const char *value)
 
 static int config_set_number(void *field, enum field_type type, const char *value)
 {
-    uint64_t number;
+    uint64_t number = MW_UNLIMITED;
 
-    if (!text_parse_u64(value, &number))
+    if (!(type == FIELD_LIMIT && strcmp(value, "unlimited") == 0) &&
+        !text_parse_u64(value, &number))
         return -EINVAL;
-    if (type == FIELD_U64) {
+    if (type == FIELD_U64 || type == FIELD_LIMIT) {
         memcpy(field, &number, sizeof(number));
         return 0;
     }
@@ -221,12 +265,45 @@ static int config_set_bool(bool *field, const char *value)
     return 0;
 }
 
+/* The fields that are words: enums, all of one size. */
+struct config_words {
+    enum field_type type;
+    const char *const *words;
+    int count;
+    int least; /* what stands before it is not for configurations */
+};
+
+static const struct config_words config_words[] = {
+    {FIELD_MODE, mode_names, MW_MODE_COUNT, MW_MODE_BARE + 1},
+    {FIELD_PLACEMENT, placement_names, MW_PLACE_COUNT, 0},
+    {FIELD_KERNEL, kernel_names, MW_KERNEL_COUNT, 0},
+    {FIELD_ISA, isa_names, MW_ISA_COUNT, 0},
+};
+
+_Static_assert(sizeof(enum mw_mode) == sizeof(unsigned) &&
+                   sizeof(enum mw_placement) == sizeof(unsigned) &&
+                   sizeof(enum mw_kernel) == sizeof(unsigned) &&
+                   sizeof(enum mw_isa) == sizeof(unsigned),
+               "config_set_word writes them as numbers");
+
+static int config_set_word(void *field, const struct config_words *w, const char *value)
+{
+    int word = config_word(w->words, w->count, value);
+
+    if (word < w->least)
+        return -EINVAL;
+    memcpy(field, &(unsigned){(unsigned)word}, sizeof(unsigned));
+    return 0;
+}
+
 static int config_set_field(struct mw_config *config, const struct config_field *f,
                             const char *value)
 {
     void *field = (char *)config + f->offset;
-    int word;
 
+    for (size_t i = 0; i < sizeof(config_words) / sizeof(config_words[0]); i++)
+        if (config_words[i].type == f->type)
+            return config_set_word(field, &config_words[i], value);
     switch (f->type) {
     case FIELD_TLBS:
         return config_set_tlbs(field, value);
@@ -236,18 +313,6 @@ static int config_set_field(struct mw_config *config, const struct config_field 
         return mw_tlb_parse(value, 1, field);
     case FIELD_BOOL:
         return config_set_bool(field, value);
-    case FIELD_MODE:
-        word = config_word(mode_names, MW_MODE_COUNT, value);
-        if (word <= MW_MODE_BARE)
-            return -EINVAL;
-        config->mode = (enum mw_mode)word;
-        return 0;
-    case FIELD_PLACEMENT:
-        word = config_word(placement_names, MW_PLACE_COUNT, value);
-        if (word < 0)
-            return -EINVAL;
-        config->placement = (enum mw_placement)word;
-        return 0;
     default:
         return config_set_number(field, f->type, value);
     }
@@ -286,7 +351,11 @@ static const char *config_fault(const struct mw_config *c)
     if (c->disk_bytes < CONFIG_DISK_MIN || c->disk_bytes % DEV_BLOCK_BYTES != 0)
         return "disk must be a multiple of 1024 and at least 64K";
     if (c->placement >= MW_PLACE_COUNT)
-        return "placement must be top-down or first-fit";
+        return "placement must be top-down, first-fit, bottom-up, down-only or heap-end";
+    if (c->kernel >= MW_KERNEL_COUNT)
+        return "kernel must be 6.18 or 6.12";
+    if (c->isa >= MW_ISA_COUNT)
+        return "isa must be riscv or x86-64";
     if (c->mmap_base > mode_user_end(c->mode) || !page_aligned(c->mmap_base))
         return "mmap-base must be a multiple of 4096 in the user half of the mode";
     if (c->brk_base > mode_user_end(c->mode) - PAGE_BYTES || !page_aligned(c->mmap_min_addr))
@@ -294,6 +363,8 @@ static const char *config_fault(const struct mw_config *c)
                "4096";
     if (c->max_processes < 1)
         return "max-processes must be at least 1";
+    if (c->overcommit > 2 || c->overcommit_ratio > 100)
+        return "overcommit must be 0, 1 or 2, overcommit-ratio a percentage";
     return NULL;
 }
 

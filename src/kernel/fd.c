@@ -7,24 +7,24 @@
 
 struct open_file *fd_get(const struct fd_table *fds, int fd)
 {
-    return fd >= 0 && fd < fds->capacity ? fds->files[fd] : NULL;
+    return fd >= 0 && fd < fds->capacity ? fds->slots[fd].file : NULL;
 }
 
 /* Makes room for descriptor fd. -ENOMEM: the table is as it was. */
 static int fd_reserve(struct alloc *a, struct fd_table *fds, int fd)
 {
     int capacity = fds->capacity == 0 ? 16 : fds->capacity;
-    struct open_file **files;
+    struct fd_slot *slots;
 
     if (fd < fds->capacity)
         return 0;
     while (capacity <= fd)
         capacity *= 2;
-    files = alloc_resize(a, fds->files, (size_t)capacity * sizeof(*files));
-    if (files == NULL)
+    slots = alloc_resize(a, fds->slots, (size_t)capacity * sizeof(*slots));
+    if (slots == NULL)
         return -ENOMEM;
-    memset(files + fds->capacity, 0, (size_t)(capacity - fds->capacity) * sizeof(*files));
-    fds->files = files;
+    memset(slots + fds->capacity, 0, (size_t)(capacity - fds->capacity) * sizeof(*slots));
+    fds->slots = slots;
     fds->capacity = capacity;
     return 0;
 }
@@ -36,7 +36,7 @@ int fd_find_free(struct alloc *a, struct fd_table *fds, int fd_min)
 
     while (fd_get(fds, fd) != NULL)
         fd++;
-    if (fd >= FD_LIMIT)
+    if (fd >= fds->limit)
         return -EMFILE;
     err = fd_reserve(a, fds, fd);
     return err != 0 ? err : fd;
@@ -51,7 +51,7 @@ int fd_install(struct alloc *a, struct fd_table *fds, int fd_min, struct open_fi
     int fd = fd_find_free(a, fds, fd_min);
 
     if (fd >= 0)
-        fds->files[fd] = file;
+        fds->slots[fd] = (struct fd_slot){.file = file};
     return fd;
 }
 
@@ -60,14 +60,14 @@ int fd_replace(struct alloc *a, struct fd_table *fds, int fd, struct open_file *
 {
     int err;
 
-    if (fd < 0 || fd >= FD_LIMIT)
+    if (fd < 0 || fd >= fds->limit)
         return -EBADF;
     err = fd_reserve(a, fds, fd);
     if (err != 0)
         return err;
-    if (fds->files[fd] != NULL)
-        mapped_file_put(&fds->files[fd]->mapped);
-    fds->files[fd] = file;
+    if (fds->slots[fd].file != NULL)
+        mapped_file_put(&fds->slots[fd].file->mapped);
+    fds->slots[fd] = (struct fd_slot){.file = file};
     return fd;
 }
 
@@ -77,7 +77,7 @@ int fd_close(struct fd_table *fds, int fd)
 
     if (file == NULL)
         return -EBADF;
-    fds->files[fd] = NULL;
+    fds->slots[fd] = (struct fd_slot){0};
     mapped_file_put(&file->mapped);
     return 0;
 }
@@ -85,25 +85,68 @@ int fd_close(struct fd_table *fds, int fd)
 void fd_close_all(struct alloc *a, struct fd_table *fds)
 {
     for (int fd = 0; fd < fds->capacity; fd++)
-        if (fds->files[fd] != NULL)
-            mapped_file_put(&fds->files[fd]->mapped);
-    alloc_release(a, fds->files);
+        if (fds->slots[fd].file != NULL)
+            mapped_file_put(&fds->slots[fd].file->mapped);
+    alloc_release(a, fds->slots);
     *fds = (struct fd_table){0};
 }
 
-/* fork(2): both tables name the same descriptions, so that parent and child share positions. */
+/*
+ * fork(2): both tables name the same descriptions, so that parent and child share positions. The
+ * marks are copied with them.
+ */
 int fd_copy(struct alloc *a, struct fd_table *to, const struct fd_table *from)
 {
+    to->limit = from->limit;
     if (from->capacity == 0)
         return 0;
-    to->files = alloc_zeroed(a, (size_t)from->capacity * sizeof(*to->files));
-    if (to->files == NULL)
+    to->slots = alloc_zeroed(a, (size_t)from->capacity * sizeof(*to->slots));
+    if (to->slots == NULL)
         return -ENOMEM;
     to->capacity = from->capacity;
     for (int fd = 0; fd < from->capacity; fd++) {
-        to->files[fd] = from->files[fd];
-        if (to->files[fd] != NULL)
-            mapped_file_get(&to->files[fd]->mapped);
+        to->slots[fd] = from->slots[fd];
+        if (to->slots[fd].file != NULL)
+            mapped_file_get(&to->slots[fd].file->mapped);
     }
     return 0;
+}
+
+void fd_close_on_exec(struct fd_table *fds)
+{
+    for (int fd = 0; fd < fds->capacity; fd++) {
+        struct open_file *file = fds->slots[fd].file;
+
+        if (file == NULL || !fds->slots[fd].close_on_exec)
+            continue;
+        fds->slots[fd] = (struct fd_slot){0};
+        mapped_file_put(&file->mapped);
+    }
+}
+
+int fd_table_new(struct alloc *a, const struct fd_table *from, struct fd_table **out)
+{
+    struct fd_table *fds = alloc_zeroed(a, sizeof(*fds));
+    int err = 0;
+
+    if (fds == NULL)
+        return -ENOMEM;
+    fds->limit = FD_LIMIT;
+    fds->users = 1;
+    if (from != NULL)
+        err = fd_copy(a, fds, from);
+    if (err != 0) {
+        alloc_release(a, fds);
+        return err;
+    }
+    *out = fds;
+    return 0;
+}
+
+void fd_table_put(struct alloc *a, struct fd_table *fds)
+{
+    if (--fds->users != 0)
+        return;
+    fd_close_all(a, fds);
+    alloc_release(a, fds);
 }

@@ -9,6 +9,7 @@
 
 #include "hw/stale.h"
 #include "kernel/calls.h"
+#include "kernel/uffd.h"
 
 /* A step of the assembly, and what undoes it. */
 struct machine_step {
@@ -187,13 +188,18 @@ static int machine_processes_up(struct mw_machine *m)
 {
     radix_init(&m->processes.by_pid, &m->alloc);
     inode_names_init(&m->names, &m->alloc);
+    list_init(&m->memory_files);
+    radix_init(&m->uffds, &m->alloc);
     return 0;
 }
 
 /* By now processes are gone, unless the assembly itself failed half-way. */
 static void machine_processes_down(struct mw_machine *m)
 {
+    uffd_close_all(m);
     process_end_all(m);
+    machine_forget_memory_files(m);
+    radix_destroy(&m->uffds);
     radix_destroy(&m->processes.by_pid);
     inode_names_destroy(&m->names);
 }

@@ -16,6 +16,8 @@
  *   I-KERNEL-3  an ended process holds nothing but its pid, parent and status until it is reaped
  *   I-KERNEL-4  the references of all frames are as many as present leaves, tables and cached
  *               pages, and one for the zero frame
+ *   I-KERNEL-5  an address space and a descriptor table have as many users as live processes that
+ *               share them
  */
 #ifndef MAPWALK_KERNEL_MACHINE_H
 #define MAPWALK_KERNEL_MACHINE_H
@@ -44,6 +46,8 @@ struct mw_machine {
     struct process *current; /* whose turn it is; NULL: it is to be chosen anew */
     struct hart *running;    /* the hart that did something last */
     struct inode_names names;
+    struct list memory_files; /* those that have a name in /dev/shm */
+    struct radix uffds;       /* number -> struct uffd * (uffd.h) */
     uint64_t calls_total;
     uint64_t by_call[MW_CALL_COUNT];
     uint64_t signals;

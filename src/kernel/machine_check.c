@@ -6,6 +6,8 @@
  */
 #include "hw/stale.h"
 #include "kernel/calls.h"
+#include "kernel/fault_handler.h"
+#include "kernel/uffd.h"
 
 /* The next process that has not ended, by ascending pid from *pid on; NULL: none is left. */
 static const struct process *check_next_live(const struct mw_machine *m, uint64_t *pid)
@@ -53,14 +55,48 @@ static bool check_running(const struct mw_machine *m)
                          p->hart == m->running && m->hart_set.active[p->hart->id] == &p->mm->pt);
 }
 
+/*
+ * What processes share counts once: with the one of the lowest pid. Looks at descriptor tables, or
+ * at address spaces.
+ */
+static bool check_is_first(const struct mw_machine *m, const struct process *p, bool files)
+{
+    uint64_t pid = 0;
+    const struct process *other;
+
+    while ((other = check_next_live(m, &pid)) != NULL)
+        if (files ? other->fds == p->fds : other->mm == p->mm)
+            return other == p;
+    return false;
+}
+
+/* I-KERNEL-5: as many users as there are. */
+static bool check_users(const struct mw_machine *m, const struct process *p)
+{
+    uint32_t spaces = 0;
+    uint32_t tables = 0;
+    uint64_t pid = 0;
+    const struct process *other;
+
+    while ((other = check_next_live(m, &pid)) != NULL) {
+        spaces += other->mm == p->mm;
+        tables += other->fds == p->fds;
+    }
+    return spaces == p->mm->users && tables == p->fds->users;
+}
+
 /* How often a process holds an open file: by descriptors, and by areas that map it. */
-static uint32_t check_count_holds(const struct process *p, const struct mapped_file *file)
+static uint32_t check_count_holds(const struct mw_machine *m, const struct process *p,
+                                  const struct mapped_file *file)
 {
     struct imap_entry entry;
     uint32_t holds = 0;
 
-    for (int fd = 0; fd < p->fds.capacity; fd++)
-        holds += p->fds.files[fd] != NULL && &p->fds.files[fd]->mapped == file;
+    if (check_is_first(m, p, true))
+        for (int fd = 0; fd < p->fds->capacity; fd++)
+            holds += p->fds->slots[fd].file != NULL && &p->fds->slots[fd].file->mapped == file;
+    if (!check_is_first(m, p, false))
+        return holds;
     for (bool more = imap_find(&p->mm->vmas.index, 0, &entry); more;
          more = imap_next(&p->mm->vmas.index, &entry))
         holds += ((const struct vma *)entry.value)->file == file;
@@ -70,8 +106,8 @@ static uint32_t check_count_holds(const struct process *p, const struct mapped_f
 /* I-KERNEL-2 for every file that a process has open. */
 static bool check_open_files(const struct mw_machine *m, const struct process *p)
 {
-    for (int fd = 0; fd < p->fds.capacity; fd++) {
-        const struct open_file *file = p->fds.files[fd];
+    for (int fd = 0; fd < p->fds->capacity; fd++) {
+        const struct open_file *file = p->fds->slots[fd].file;
         uint32_t holds = 0;
         uint64_t pid = 0;
         const struct process *other;
@@ -79,7 +115,7 @@ static bool check_open_files(const struct mw_machine *m, const struct process *p
         if (file == NULL)
             continue;
         while ((other = check_next_live(m, &pid)) != NULL)
-            holds += check_count_holds(other, &file->mapped);
+            holds += check_count_holds(m, other, &file->mapped);
         if (holds != file->mapped.refs)
             return false;
     }
@@ -98,7 +134,8 @@ static bool check_asid(const struct mw_machine *m, const struct process *p)
     if (p->mm->pt.asid_generation != generation || !hart_set_has_asids(&m->hart_set))
         return true;
     while ((other = check_next_live(m, &pid)) != NULL)
-        if (other->mm->pt.asid_generation == generation && other->mm->pt.asid == p->mm->pt.asid)
+        if (other->mm != p->mm && other->mm->pt.asid_generation == generation &&
+            other->mm->pt.asid == p->mm->pt.asid)
             return false;
     return true;
 }
@@ -114,7 +151,7 @@ static bool check_ended(const struct mw_machine *m)
         const struct process *p = value;
 
         live += p->mm != NULL;
-        if (p->mm == NULL && (p->fds.files != NULL || p->fds.capacity != 0 || p->parent == 0))
+        if (p->mm == NULL && (p->fds != NULL || p->parent == 0))
             return false;
     }
     return live == m->processes.live;
@@ -131,7 +168,8 @@ static bool check_frame_references(const struct mw_machine *m)
     list_for_each (node, &m->cache.maps)
         held += container_of(node, const struct file_map, link)->pages.count;
     while ((p = check_next_live(m, &pid)) != NULL)
-        held += p->mm->pt.leaves + p->mm->pt.tables;
+        if (check_is_first(m, p, false))
+            held += p->mm->pt.leaves + p->mm->pt.tables;
     for (uint64_t i = 0; i < m->frames.fresh; i++)
         counted += m->frames.frames[i].refs;
     return counted == held;
@@ -145,7 +183,8 @@ static bool check_processes(const struct mw_machine *m)
     if (!radix_check(&m->processes.by_pid) || !check_ended(m) || !check_running(m))
         return false;
     while ((p = check_next_live(m, &pid)) != NULL)
-        if (!mm_check(p->mm) || !check_open_files(m, p) || !check_asid(m, p))
+        if (!mm_check(p->mm) || !fault_handlers_check(p->mm) || !check_open_files(m, p) ||
+            !check_asid(m, p) || !check_users(m, p))
             return false;
     return true;
 }
@@ -160,5 +199,5 @@ bool mw_check(struct mw_machine *m)
             return false;
     if (m->stale != NULL && !stale_check(m->stale))
         return false;
-    return check_processes(m) && check_frame_references(m);
+    return check_processes(m) && uffd_check(m) && check_frame_references(m);
 }

@@ -1,9 +1,16 @@
 /*
- * Processes: spawn, fork, exec, exit, wait. Layer 7.
+ * Processes: how they begin and end, and what they share. Layer 7. The calls are in
+ * calls_process.c.
  *
  *   spawn, fork --> live --exit--> ended (pid, parent, status) --wait, or no parent--> gone
  */
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "kernel/calls.h"
+#include "kernel/fault_handler.h"
+#include "kernel/uffd.h"
 
 /* An ended process has given its memory back; its entry waits to be reaped (I-KERNEL-3). */
 static bool process_ended(const struct process *p)
@@ -56,6 +63,8 @@ static int process_new(struct mw_machine *m, int pid, int parent, struct process
     }
     p->pid = pid;
     p->parent = parent;
+    p->exit_signal = SIGCHLD;
+    p->files_limit = FD_LIMIT;
     p->hart = &m->harts[t->created % m->hart_set.count]; /* one each, as they come */
     *out = p;
     return 0;
@@ -86,11 +95,16 @@ static int process_spawn(struct mw_machine *m, int pid)
 
     if (err != 0)
         return err;
-    err = mm_create(&m->mm_env, &p->mm);
+    err = fd_table_new(&m->alloc, NULL, &p->fds);
+    if (err == 0)
+        err = mm_create(&m->mm_env, &p->mm);
     if (err != 0) {
+        if (p->fds != NULL)
+            fd_table_put(&m->alloc, p->fds);
         process_forget(m, p);
         return err;
     }
+    p->limits = p->mm->limits;
     return process_start(m, p);
 }
 
@@ -104,90 +118,122 @@ int mw_spawn_pid(struct mw_machine *m, int pid)
     return pid <= 0 ? -EINVAL : process_spawn(m, pid);
 }
 
-/* Everything of fork(2) after the table entry: descriptors, then memory. */
-static int process_copy(struct mw_machine *m, struct process *child, const struct process *parent)
+/* Leaves the address space; this process does not run on it any more. */
+static void process_drop_mm(struct mw_machine *m, struct process *p)
 {
-    int err = fd_copy(&m->alloc, &child->fds, &parent->fds);
+    if (m->current == p)
+        m->current = NULL;
+    if (p->mm->users == 1) { /* what the kernel has hung on it goes with the last process */
+        fault_handlers_free(m, p->mm);
+        uffd_forget_mm(m, p->mm);
+    }
+    mm_put(p->mm);
+    p->mm = NULL;
+}
+
+/* Memory, and the handlers of its faults. */
+static int process_copy_mm(struct mw_machine *m, struct process *child,
+                           const struct process *parent)
+{
+    int err = mm_fork(parent->mm, &child->mm);
 
     if (err != 0)
         return err;
-    err = mm_fork(parent->mm, &child->mm);
+    err = fault_handlers_copy(m, child->mm, parent->mm);
     if (err != 0)
-        fd_close_all(&m->alloc, &child->fds);
+        process_drop_mm(m, child);
     return err;
 }
 
-/* fork(2): the child gets its entry first, so that nothing is copied for a child that cannot be. */
-static int64_t process_fork(struct mw_machine *m, struct process *parent, int child_pid)
+/*
+ * Everything of clone(2) after the table entry: descriptors, then memory; copied, or shared. Limits
+ * are the process's own in any case.
+ */
+static int process_copy(struct mw_machine *m, struct process *child, const struct process *parent,
+                        uint64_t flags)
+{
+    int err = 0;
+
+    child->limits = parent->limits;
+    child->files_limit = parent->files_limit;
+    if (flags & CLONE_FILES) {
+        child->fds = parent->fds;
+        child->fds->users++;
+    } else {
+        err = fd_table_new(&m->alloc, parent->fds, &child->fds);
+    }
+    if (err != 0)
+        return err;
+    if (flags & CLONE_VM)
+        child->mm = mm_get(parent->mm);
+    else
+        err = process_copy_mm(m, child, parent);
+    if (err != 0)
+        fd_table_put(&m->alloc, child->fds);
+    return err;
+}
+
+/* The combinations that clone(2) refuses, of the flags that mean something here. */
+static int process_check_flags(uint64_t flags)
+{
+    if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+        return -EINVAL;
+    return flags & CLONE_THREAD ? -ENOSYS : 0;
+}
+
+/* The child gets its entry first, so that nothing is copied for a child that cannot be. */
+int process_clone(struct mw_machine *m, struct process *parent, uint64_t flags, int child_pid)
 {
     struct process *child;
     int err;
 
     if (parent == NULL)
         return -ESRCH;
-    err = process_new(m, child_pid, parent->pid, &child);
+    err = process_check_flags(flags);
+    if (err == 0)
+        err =
+            process_new(m, child_pid, flags & CLONE_PARENT ? parent->parent : parent->pid, &child);
     if (err != 0)
         return err;
-    err = process_copy(m, child, parent);
+    err = process_copy(m, child, parent, flags);
     if (err != 0) {
         process_forget(m, child);
         return err;
     }
+    child->exit_signal = flags & CLONE_PARENT ? parent->exit_signal : (int)(flags & CSIGNAL);
     return process_start(m, child);
 }
 
-int mw_fork(struct mw_machine *m, int pid)
-{
-    struct call call = call_begin(m, pid, MW_CALL_fork, 0, 0, 0, 0);
-
-    return (int)call_end(&call, process_fork(m, call.process, 0));
-}
-
-int mw_fork_pid(struct mw_machine *m, int pid, int child_pid)
-{
-    struct call call = call_begin(m, pid, MW_CALL_fork, (uint64_t)child_pid, 0, 0, 0);
-
-    return (int)call_end(&call,
-                         child_pid <= 0 ? -EINVAL : process_fork(m, call.process, child_pid));
-}
-
-/* Takes the address space away; nothing may run on it any more. */
-static void process_drop_mm(struct mw_machine *m, struct process *p)
-{
-    if (m->current == p)
-        m->current = NULL;
-    mm_destroy(p->mm);
-    p->mm = NULL;
-}
-
 /*
- * execve(2) of an empty image: the new address space is there before the old one goes, so that
- * failing leaves the process as it was. Descriptors stay open.
+ * execve(2) of an empty image: the new address space, and a descriptor table that nobody shares, are
+ * there before the old ones go, so that failing leaves the process as it was. Descriptors stay open
+ * unless they are marked; limits stay.
  */
-static int64_t process_exec(struct mw_machine *m, struct process *p)
+int process_exec(struct mw_machine *m, struct process *p)
 {
+    struct fd_table *fds = p->fds;
     struct mm *fresh;
-    bool implicit;
-    int err;
+    int err = mm_create(&m->mm_env, &fresh);
 
-    if (p == NULL)
-        return -ESRCH;
-    err = mm_create(&m->mm_env, &fresh);
+    if (err == 0 && fds->users > 1) {
+        err = fd_table_new(&m->alloc, fds, &fds);
+        if (err != 0)
+            mm_put(fresh);
+    }
     if (err != 0)
         return err;
-    implicit = p->mm->implicit;
+    if (fds != p->fds)
+        fd_table_put(&m->alloc, p->fds);
+    p->fds = fds;
+    fd_close_on_exec(fds);
+    fresh->implicit = p->mm->implicit;
     process_drop_mm(m, p);
-    fresh->implicit = implicit;
     p->mm = fresh;
+    p->exit_signal = SIGCHLD;
     event_emit(&m->bus, MW_EVENT_PROCESS_EXEC, 0);
     return 0;
-}
-
-int mw_exec(struct mw_machine *m, int pid)
-{
-    struct call call = call_begin(m, pid, MW_CALL_execve, 0, 0, 0, 0);
-
-    return (int)call_end(&call, process_exec(m, call.process));
 }
 
 /* Children of an ended process have no parent any more; those that ended wait for nobody and go. */
@@ -208,10 +254,11 @@ static void process_orphan_children(struct mw_machine *m, int parent)
 }
 
 /* exit(2): descriptors and memory go now, the entry when somebody has asked for the status. */
-static void process_end(struct mw_machine *m, struct process *p, int status)
+void process_end(struct mw_machine *m, struct process *p, int status)
 {
     event_emit(&m->bus, MW_EVENT_PROCESS_EXIT, (uint64_t)(uint32_t)status);
-    fd_close_all(&m->alloc, &p->fds);
+    fd_table_put(&m->alloc, p->fds);
+    p->fds = NULL;
     process_drop_mm(m, p);
     p->status = status;
     m->processes.live--;
@@ -220,52 +267,40 @@ static void process_end(struct mw_machine *m, struct process *p, int status)
         process_forget(m, p);
 }
 
-int mw_exit(struct mw_machine *m, int pid, int status)
+/* Does the wait look for this child (wait4(2): __WALL, __WCLONE)? */
+static bool process_is_waited_for(const struct process_wait *w, const struct process *child)
 {
-    struct call call = call_begin(m, pid, MW_CALL_exit, (uint64_t)(uint32_t)status, 0, 0, 0);
+    bool unusual = child->exit_signal != SIGCHLD;
 
-    if (call.process == NULL)
-        return (int)call_end(&call, -ESRCH);
-    process_end(m, call.process, status);
-    return (int)call_end(&call, 0);
+    if (w->child_pid > 0 && child->pid != w->child_pid)
+        return false;
+    return (w->options & __WALL) || unusual == ((w->options & __WCLONE) != 0);
 }
 
-/*
- * wait4(2) with WNOHANG, except that "none has ended yet" is -EAGAIN: the simulator cannot block
- * its caller.
- */
-static int64_t process_wait(struct mw_machine *m, const struct process *p, int child_pid,
-                            int *status)
+int process_wait(struct mw_machine *m, const struct process *p, struct process_wait *w)
 {
     uint64_t pid = 0;
     void *value;
-    int64_t result = -ECHILD;
+    int result = -ECHILD;
 
-    if (p == NULL)
-        return -ESRCH;
     for (; radix_next(&m->processes.by_pid, &pid, &value); pid++) {
         struct process *child = value;
 
-        if (child->parent != p->pid || (child_pid > 0 && child->pid != child_pid))
+        if (child->parent != p->pid || !process_is_waited_for(w, child))
             continue;
         if (!process_ended(child)) {
             result = -EAGAIN;
             continue;
         }
+        if (!(w->options & WEXITED))
+            continue;
         result = child->pid;
-        if (status != NULL)
-            *status = child->status;
-        process_forget(m, child);
+        w->status = child->status;
+        if (!(w->options & WNOWAIT))
+            process_forget(m, child);
         break;
     }
     return result;
-}
-
-int mw_wait(struct mw_machine *m, int pid, int child_pid, int *status)
-{
-    struct call call = call_begin(m, pid, MW_CALL_wait4, (uint64_t)(int64_t)child_pid, 0, 0, 0);
-
-    return (int)call_end(&call, process_wait(m, call.process, child_pid, status));
 }
 
 void process_end_all(struct mw_machine *m)

@@ -157,16 +157,24 @@ static void vma_name(struct mw_machine *m, const struct mm *mm, const struct vma
                      struct mw_vma *out)
 {
     const char *name = "";
+    const char *kind = v->file == NULL ? "anon" : "anon_shmem";
+    bool named = v->file != NULL && v->file->ops != NULL && v->file->ops->name != NULL;
 
-    out->stack = (v->flags & VMA_GROWSDOWN) != 0;
+    /* Only the stack that a process begins with has the name: one that a log does not map. */
+    out->stack = (v->flags & VMA_GROWSDOWN) && (v->flags & VMA_IMPLICIT);
     out->heap = v->file == NULL && v->start < mm->brk_end && v->end > mm->brk_start;
-    if (out->inode != 0)
+    if (named)
+        name = v->file->ops->name(v->file);
+    else if (out->inode != 0)
         name = inode_names_get(&m->names, out->inode);
     else if (out->heap)
         name = "[heap]";
     else if (out->stack)
         name = "[stack]";
-    snprintf(out->name, sizeof(out->name), "%s", name);
+    if (v->name != NULL && *name == '\0')
+        snprintf(out->name, sizeof(out->name), "[%s:%s]", kind, v->name->text);
+    else
+        snprintf(out->name, sizeof(out->name), "%s", name);
 }
 
 int mw_vma_next(struct mw_machine *m, int pid, uint64_t va, struct mw_vma *out)
@@ -183,10 +191,13 @@ int mw_vma_next(struct mw_machine *m, int pid, uint64_t va, struct mw_vma *out)
                            .end = v->end,
                            .prot = (int)v->prot,
                            .shared = (v->flags & VMA_SHARED) != 0,
-                           .implicit = (v->flags & VMA_IMPLICIT) != 0};
+                           .implicit = (v->flags & VMA_IMPLICIT) != 0,
+                           .flags = v->flags};
     if (v->file != NULL) {
         out->off_bytes = v->off_pages << PAGE_SHIFT;
-        out->inode = v->file->map->inode == NULL ? 0 : inode_number(v->file->map->inode);
+        out->inode = vma_is_anonymous(v) || v->file->map->inode == NULL
+                         ? 0
+                         : inode_number(v->file->map->inode);
     }
     vma_name(m, p->mm, v, out);
     return 0;
@@ -242,9 +253,9 @@ uint64_t mw_state_hash(struct mw_machine *m)
 
         hash = prng_mix(hash ^ pid);
         hash = prng_mix(hash ^ (p->mm == NULL ? (uint64_t)p->status : mm_hash(p->mm)));
-        for (int fd = 0; fd < p->fds.capacity; fd++)
-            if (p->fds.files[fd] != NULL)
-                hash = prng_mix(hash ^ ((uint64_t)fd << 32 | 1) ^ p->fds.files[fd]->position);
+        for (int fd = 0; p->fds != NULL && fd < p->fds->capacity; fd++)
+            if (p->fds->slots[fd].file != NULL)
+                hash = prng_mix(hash ^ ((uint64_t)fd << 32 | 1) ^ p->fds->slots[fd].file->position);
     }
     return hash;
 }

@@ -4,6 +4,8 @@
  *   1. find:     which area holds the address?  none: grow a stack, map implicitly, or SIGSEGV
  * SEGV_MAPERR
  *   2. check:    does the area allow the access?  no: SIGSEGV SEGV_ACCERR
+ *      guard:    is the page a guard?  yes: SIGSEGV SEGV_MAPERR
+ *      ask:      is a userfaultfd registered for what is to be done?  yes: it is told, nothing is done
  *   3. dispatch: by what is mapped, whether the page is present, and whether the access writes:
  *
  *                            absent                       present
@@ -20,6 +22,7 @@
 
 #include "mm/mm.h"
 #include "mm/mm_private.h"
+#include "mm/uffd.h"
 
 struct fault {
     struct mm *mm;
@@ -55,7 +58,7 @@ static void fault_decide(struct fault *f, enum mw_reason reason)
  */
 static int fault_install(const struct fault *f, struct frame *frame, bool writable)
 {
-    uint64_t flags = mm_rights(f->vma->prot) | PTE_V;
+    uint64_t flags = mm_rights(f->mm, f->vma->prot) | PTE_V;
     int err;
 
     if (!writable)
@@ -211,7 +214,7 @@ enum fault_backing { FAULT_ANONYMOUS, FAULT_PRIVATE_FILE, FAULT_SHARED, FAULT_BA
 
 static enum fault_backing fault_backing(const struct vma *v)
 {
-    if (v->file == NULL)
+    if (vma_is_anonymous(v))
         return FAULT_ANONYMOUS;
     return v->flags & VMA_SHARED ? FAULT_SHARED : FAULT_PRIVATE_FILE;
 }
@@ -233,21 +236,33 @@ static fault_action *fault_choose(const struct fault *f)
 
 /* ---- find and check ---- */
 
+/* Do limits let the stack v begin at `page` (acct_stack_growth)? */
+static bool fault_may_grow(const struct mm *mm, const struct vma *v, vaddr_t page)
+{
+    uint64_t pages = (v->start - page) >> PAGE_SHIFT;
+
+    return pages <= v->off_pages && mm_may_expand(mm, v->prot, v->flags, pages) &&
+           v->end - page <= mm->limits.stack_bytes &&
+           mm_may_lock_more(mm, v->flags, pages << PAGE_SHIFT) && mm_may_commit(mm, pages);
+}
+
 /*
- * May the area above the address, a stack, grow down to it? The limit is RLIMIT_STACK; 256 pages to
- * the area below stay free unless that is a stack too (stack_guard_gap).
+ * May the area above the address, a stack, grow down to it? 256 pages to the area below stay free
+ * unless that is a stack too, or closed to all (stack_guard_gap). Its history begins in any case.
  */
 static struct vma *fault_grow_stack(struct mm *mm, vaddr_t page)
 {
     struct vma *v = vma_set_find_above(&mm->vmas, page);
     const struct vma *below;
 
-    if (v == NULL || !(v->flags & VMA_GROWSDOWN) || page < mm->env->config->mmap_min_addr ||
-        v->end - page > mm->env->config->stack_limit_bytes)
+    if (v == NULL || !(v->flags & VMA_GROWSDOWN) || page < mm->env->config->mmap_min_addr)
         return NULL;
     below = vma_set_prev(&mm->vmas, v);
     if (below != NULL && (below->prot & MM_PROT_BITS) && !(below->flags & VMA_GROWSDOWN) &&
         page - below->end < MM_GUARD_BYTES)
+        return NULL;
+    mm_start_history(mm, v);
+    if (!fault_may_grow(mm, v, page))
         return NULL;
     vma_set_extend(&mm->vmas, v, page, v->end);
     event_emit(mm->env->bus, MW_EVENT_VMA_GROW, v->start, v->end);
@@ -276,10 +291,17 @@ static struct vma *fault_find(struct fault *f)
     return vma_set_find(&mm->vmas, f->va);
 }
 
-/* What the access needs of the area. On RISC-V W brings R, but X does not. */
+/*
+ * What the access needs of the area. On RISC-V W brings R, but X does not. On x86-64 a page that is
+ * not there is fetched first and then found not to be executable (access_error).
+ */
 static bool fault_allowed(const struct fault *f)
 {
-    uint64_t rights = mm_rights(f->vma->prot);
+    uint64_t rights = mm_rights(f->mm, f->vma->prot);
+    bool late = f->access == MW_FETCH && f->mm->env->config->isa == MW_ISA_X86_64;
+
+    if (late && !pte_present(pt_lookup(&f->mm->pt, f->page, NULL)))
+        return rights != 0;
 
     switch (f->access) {
     case MW_FETCH:
@@ -307,12 +329,38 @@ static bool fault_widen_implicit(struct fault *f)
 /* Is the page of a file mapping past the end of the file? */
 static bool fault_beyond_end(const struct fault *f)
 {
-    if (f->vma->file == NULL)
+    if (vma_is_anonymous(f->vma))
         return false;
     return vma_index(f->vma, f->page) >= page_ceil(file_map_bytes(f->vma->file->map)) >> PAGE_SHIFT;
 }
 
+/* What a userfaultfd of the area is to be told of before anything is done; 0: nothing. */
+static uint32_t fault_uffd_mode(const struct fault *f)
+{
+    uint32_t flags = f->vma->flags;
+
+    if (!(flags & VMA_UFFD_MODES))
+        return 0;
+    if (pte_present(f->pte))
+        return f->write && mm_uffd_is_marked(f->mm, f->page) ? VMA_UFFD_WP : 0;
+    if (!vma_is_anonymous(f->vma) &&
+        radix_get(&f->vma->file->map->pages, vma_index(f->vma, f->page)) != NULL)
+        return flags & VMA_UFFD_MINOR;
+    return flags & VMA_UFFD_MISSING;
+}
+
 /* ---- from trap to outcome ---- */
+
+/* On x86-64 an address that is not canonical is no page fault, and the program is not told it. */
+static void fault_signal_place(const struct fault *f, struct mm_outcome *outcome)
+{
+    const struct mw_config *config = f->mm->env->config;
+
+    if (config->isa != MW_ISA_X86_64 || mode_canonical(config->mode, f->va))
+        return;
+    outcome->code = SI_KERNEL;
+    outcome->va = 0;
+}
 
 /* A fault that becomes a signal. The only place where that happens. */
 static struct mm_outcome fault_signal(const struct fault *f, enum mw_reason reason)
@@ -322,6 +370,11 @@ static struct mm_outcome fault_signal(const struct fault *f, enum mw_reason reas
 
     switch (reason) {
     case MW_REASON_INVALID:
+        outcome.signal = SIGSEGV;
+        outcome.code = SEGV_MAPERR;
+        fault_signal_place(f, &outcome);
+        break;
+    case MW_REASON_GUARD:
         outcome.signal = SIGSEGV;
         outcome.code = SEGV_MAPERR;
         break;
@@ -359,9 +412,20 @@ static struct mm_outcome fault_refuse(struct fault *f, enum mw_reason reason)
     return fault_signal(f, reason);
 }
 
+/* For who asks below the kernel, and cannot wait, it is SIGBUS (as UFFD_USER_MODE_ONLY has it). */
+static struct mm_outcome fault_ask(struct fault *f, uint32_t mode)
+{
+    struct mm_outcome outcome = fault_refuse(f, MW_REASON_WOULD_BLOCK);
+
+    outcome.uffd = vma_uffd(f->vma);
+    outcome.uffd_mode = mode;
+    return outcome;
+}
+
 /* Steps 2 to 4 for an address that has an area. */
 static struct mm_outcome fault_handle(struct fault *f, enum mw_cause cause)
 {
+    uint32_t uffd_mode;
     int err;
 
     if (cause == MW_CAUSE_FETCH_ACCESS || cause == MW_CAUSE_LOAD_ACCESS ||
@@ -369,13 +433,34 @@ static struct mm_outcome fault_handle(struct fault *f, enum mw_cause cause)
         return fault_refuse(f, MW_REASON_NOT_RAM);
     if (!fault_allowed(f) && !fault_widen_implicit(f))
         return fault_refuse(f, MW_REASON_PROTECTION);
+    if (mm_is_guarded(f->mm, f->page))
+        return fault_refuse(f, MW_REASON_GUARD);
+    /* Before anything else, as in Linux: also a write that then meets the end of the file counts. */
+    if (f->write && !(f->vma->flags & VMA_SHARED))
+        mm_start_history(f->mm, f->vma);
     if (fault_beyond_end(f))
         return fault_refuse(f, MW_REASON_BEYOND_EOF);
     f->pte = pt_lookup(&f->mm->pt, f->page, NULL);
+    uffd_mode = fault_uffd_mode(f);
+    if (uffd_mode != 0)
+        return fault_ask(f, uffd_mode);
     err = fault_choose(f)(f);
     if (err == 0)
         return (struct mm_outcome){.reason = f->reason};
     return fault_signal(f, fault_error_reason(err));
+}
+
+/* Of what a userfaultfd decides the signal, if it is one, is told by who sends it. */
+static void fault_say_end(const struct fault *f, const struct mm_outcome *outcome)
+{
+    struct event_bus *bus = f->mm->env->bus;
+    uint64_t result = outcome->signal == 0 ? 0 : (uint64_t)-EFAULT;
+
+    if (outcome->uffd != 0)
+        event_emit(bus, MW_EVENT_FAULT_END, f->va, outcome->reason, (uint64_t)-EAGAIN);
+    else
+        event_emit(bus, MW_EVENT_FAULT_END, f->va, outcome->reason, result,
+                   (uint64_t)outcome->signal, (uint64_t)outcome->code);
 }
 
 struct mm_outcome mm_fault(struct mm *mm, const struct trap *trap)
@@ -397,8 +482,6 @@ struct mm_outcome mm_fault(struct mm *mm, const struct trap *trap)
     }
     mm->env->stats.faults++;
     mm->env->stats.by_reason[outcome.reason]++;
-    event_emit(mm->env->bus, MW_EVENT_FAULT_END, f.va, outcome.reason,
-               outcome.signal == 0 ? 0 : (uint64_t)-EFAULT, (uint64_t)outcome.signal,
-               (uint64_t)outcome.code);
+    fault_say_end(&f, &outcome);
     return outcome;
 }

@@ -7,14 +7,37 @@
 #define MAPWALK_MM_MAPPED_FILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct file_map;
+struct mapped_file;
+
+/*
+ * What mapping means for a kind of file. The kernel above has a table of these, one a kind; files
+ * without one are ordinary ones, mapped by the pages of their map.
+ */
+struct mapped_ops {
+    /*
+     * The mmap operation; NULL: files of this kind cannot be mapped (-ENODEV). `shared`: stores
+     * would reach the file. 0; 0 with a reference in *instead: that object is mapped in its place;
+     * or -errno. Changes nothing.
+     */
+    int (*map)(struct mapped_file *file, bool shared, uint64_t bytes, struct mapped_file **instead);
+    /* May nobody write to it any more (F_SEAL_WRITE)? NULL: everybody may. */
+    bool (*sealed)(const struct mapped_file *file);
+    /* What maps shows; NULL: the name of the inode. */
+    const char *(*name)(const struct mapped_file *file);
+    bool aligned;        /* large mappings are placed so that superpages could back them, */
+    bool aligned_shared; /* also shared ones */
+    bool moves_alone;    /* mremap does not move it together with other areas */
+};
 
 struct mapped_file {
-    struct file_map *map; /* owned by whoever embeds this */
-    uint32_t refs;        /* descriptors and VMAs */
-    bool readable;        /* open mode, as it decides mmap rights */
+    struct file_map *map; /* owned by whoever embeds this; NULL: mapped memory is anonymous */
+    const struct mapped_ops *ops; /* NULL: an ordinary file */
+    uint32_t refs;                /* descriptors and VMAs */
+    bool readable;                /* open mode, as it decides mmap rights */
     bool writable;
     void (*release)(struct mapped_file *file); /* called when refs falls to 0 */
 };
@@ -29,6 +52,11 @@ static inline void mapped_file_put(struct mapped_file *file)
 {
     if (--file->refs == 0)
         file->release(file);
+}
+
+static inline bool mapped_file_sealed(const struct mapped_file *file)
+{
+    return file->ops != NULL && file->ops->sealed != NULL && file->ops->sealed(file);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/prng.h"
 #include "mm/mm.h"
 #include "mm/mm_private.h"
+#include "mm/uffd.h"
 
 struct mm_scan {
     const struct mm *mm;
@@ -12,14 +13,16 @@ struct mm_scan {
     bool ok;
 };
 
-/* I-MM-3 and the private half of I-MM-2: what a page of a private area may be. */
+/* I-MM-3, I-MM-5 and the private half of I-MM-2: what a page of a private area may be. */
 static bool mm_check_private(const struct vma *v, const struct frame *f, pte_t pte, uint64_t index)
 {
     if (pte_has(pte, PTE_V | PTE_W))
-        return f->owner == MW_OWNER_ANONYMOUS && f->refs == 1;
+        return f->owner == MW_OWNER_ANONYMOUS && f->refs == 1 && v->history != 0;
     if (f->owner == MW_OWNER_CACHE)
-        return v->file != NULL && f->home == v->file->map && f->index == index;
-    return f->owner == MW_OWNER_ANONYMOUS || (f->owner == MW_OWNER_ZERO && v->file == NULL);
+        return !vma_is_anonymous(v) && f->home == v->file->map && f->index == index;
+    if (f->owner == MW_OWNER_ANONYMOUS)
+        return v->history != 0; /* I-MM-5 */
+    return f->owner == MW_OWNER_ZERO && vma_is_anonymous(v);
 }
 
 /* The shared half of I-MM-2, and I-CACHE-2: a writable entry's page is tagged dirty. */
@@ -47,9 +50,9 @@ static void mm_check_leaf(void *context, vaddr_t va, pte_t pte)
         return;
     }
     index = vma_index(v, va);
-    if ((pte_grants(pte) & ~mm_rights(v->prot)) != 0)
+    if ((pte_grants(pte) & ~mm_rights(scan->mm, v->prot)) != 0)
         scan->ok = false; /* I-MM-1 */
-    if (v->flags & VMA_SHARED)
+    if ((v->flags & VMA_SHARED) && !vma_is_anonymous(v))
         scan->ok &= mm_check_shared(v, f, pte, index);
     else
         scan->ok &= mm_check_private(v, f, pte, index);
@@ -62,7 +65,7 @@ bool mm_check(const struct mm *mm)
     if (!vma_set_check(&mm->vmas) || !pt_check(&mm->pt))
         return false;
     pt_visit_range(&mm->pt, (struct range){0, mm->user_end}, mm_check_leaf, &scan);
-    if (!scan.ok || scan.present != mm->pt.leaves)
+    if (!scan.ok || scan.present != mm->pt.leaves || !mm_uffd_check(mm) || !mm_guard_check(mm))
         return false;
     for (unsigned i = 0; i < mm->env->harts->count; i++) {
         struct hart *hart = &mm->env->harts->harts[i];

@@ -15,25 +15,19 @@
 
 /*
  * What PTEs of an area with this protection may allow at most. W without R is reserved, so W brings
- * R, as on RISC-V Linux.
+ * R, as on RISC-V Linux; a program of x86-64 may read what it may execute.
  */
-static inline uint64_t mm_rights(uint32_t prot)
+static inline uint64_t mm_rights(const struct mm *mm, uint32_t prot)
 {
     uint64_t rights = 0;
 
-    if (prot & (PROT_READ | PROT_WRITE))
+    if ((prot & (PROT_READ | PROT_WRITE)) || (prot != 0 && mm->env->config->isa == MW_ISA_X86_64))
         rights |= PTE_R;
     if (prot & PROT_WRITE)
         rights |= PTE_W;
     if (prot & PROT_EXEC)
         rights |= PTE_X;
     return rights == 0 ? 0 : rights | PTE_U;
-}
-
-/* Page index in the file (or anonymous object) that va of the area shows. */
-static inline uint64_t vma_index(const struct vma *v, vaddr_t va)
-{
-    return v->off_pages + ((va - v->start) >> PAGE_SHIFT);
 }
 
 /* A frame, if need be after dropping clean cache pages. NULL: there is none to be had. */
@@ -52,26 +46,92 @@ MUST_CHECK int mm_install(struct mm *mm, vaddr_t va, pte_t pte);
 MUST_CHECK int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags,
                             const struct mapped_file *file, uint64_t off_bytes);
 
-/* Splits areas so that none crosses start or end. Pre: reserved 2. */
-void mm_split_at(struct mm *mm, struct range r);
+/* A mapping was made at r: policies that never go back remember it, unless it was named. */
+void mm_note_place(struct mm *mm, vaddr_t hint, int flags, struct range r);
+
+/* Areas that one range operation can add: a split at each end, and a new one. */
+#define MM_RESERVE 3
+
+/* ---- limits.c ---- */
+
+/* May the address space get `pages` more of this kind (RLIMIT_AS, RLIMIT_DATA)? */
+bool mm_may_expand(const struct mm *mm, uint32_t prot, uint32_t flags, uint64_t pages);
+
+/* Does a new area of this kind count against the commit limit (accountable_mapping)? */
+bool mm_accountable(uint32_t prot, uint32_t flags);
+
+/* May `pages` more be committed (vm.overcommit_memory)? Asks only; totals count. */
+bool mm_may_commit(const struct mm *mm, uint64_t pages);
+
+/* May this process lock memory at all, and `bytes` more of it in an area with these flags? */
+bool mm_may_lock(const struct mm *mm);
+bool mm_may_lock_more(const struct mm *mm, uint32_t flags, uint64_t bytes);
+
+/* ---- munmap.c ---- */
 
 /*
- * Removes areas and pages of a range. Pre: page-aligned; room for two splits was reserved. Cannot
- * fail.
+ * The half of unmapping that can fail: splits areas so that none crosses a bound of r. -ENOMEM:
+ * vm.max_map_count; -EPERM: a sealed area. Splits that were done stay, as in Linux. Pre: reserved
+ * 2.
+ */
+MUST_CHECK int mm_gather(struct mm *mm, struct range r);
+
+/*
+ * Removes areas and pages of a range. Pre: page-aligned; no area crosses its bounds, or room for
+ * two splits was reserved. Cannot fail.
  */
 void mm_unmap_range(struct mm *mm, struct range r);
 
-/* May the map get `more` VMAs by splitting (vm.max_map_count)? */
-bool mm_may_split(const struct mm *mm, struct range r);
+/*
+ * Unmaps the pages of v, and tells that v is unmapped. The caller gives its place to another area
+ * at once.
+ */
+void mm_empty_area(struct mm *mm, const struct vma *v);
 
-/* A shared anonymous object of so many bytes, as a mapped file with one reference. -ENOMEM. */
-MUST_CHECK int mm_shared_new(struct mm_env *env, uint64_t bytes, struct mapped_file **out);
+/* munmap(2) without the checks of its arguments, which lie in user space. -ENOMEM, -EPERM. */
+MUST_CHECK int mm_unmap_checked(struct mm *mm, struct range r);
+
+/* ---- guard.c ---- */
 
 /*
- * Faults in the pages of a range as MAP_POPULATE does; stops silently at the first that cannot be
- * had.
+ * Makes the pages of the range, which lies in one area, guards (MADV_GUARD_INSTALL); what they held
+ * is lost. -ENOMEM: those before became guards.
  */
-void mm_populate(struct mm *mm, struct range r);
+MUST_CHECK int mm_guard_install(struct mm *mm, struct range r);
+
+/* Guards of the range are ordinary pages again. */
+void mm_guard_remove(struct mm *mm, struct range r);
+
+/* Makes guards in `to` where `from` has them, `distance` bytes further up. -ENOMEM: some are made. */
+MUST_CHECK int mm_guard_copy(struct mm *to, const struct mm *from, struct range r,
+                             uint64_t distance);
+
+/* Recomputes I-MM-7. */
+bool mm_guard_check(const struct mm *mm);
+
+/* ---- others ---- */
+
+/*
+ * Moves the present pages of [from, from + bytes) to `to`, where no page is; the two do not
+ * overlap. -ENOMEM: nothing was moved. (move.c)
+ */
+MUST_CHECK int mm_move_pages(struct mm *mm, vaddr_t from, vaddr_t to, uint64_t bytes);
+
+/* Charges the object's pages against the commit limit until it goes. */
+void mm_shared_account(struct mm_env *env, struct mapped_file *file);
+
+/*
+ * Faults in the pages of a range as MAP_POPULATE and mlock do: area by area, with a write where it
+ * is private and writable. At what cannot be had: -EFAULT or -ENOMEM; with `ignore` it goes on with
+ * the next area instead and returns 0.
+ */
+int mm_populate(struct mm *mm, struct range r, bool ignore);
+
+/* Gives v, which is private, the history that its first write makes. */
+void mm_start_history(struct mm *mm, struct vma *v);
+
+/* vma_set_change with the reserve before it. -ENOMEM. *v becomes the area that covers the part. */
+MUST_CHECK int mm_change(struct mm *mm, struct vma **v, const struct vma_change *change);
 
 /* Tells listeners of an area. */
 void mm_emit_vma(struct mm *mm, enum mw_event_kind kind, const struct vma *v);

@@ -1,189 +1,284 @@
 /*
- * mmap, munmap, mprotect: areas first, then pages. Layer 6.
+ * mmap: where, whether, and then areas and pages. Layer 6.
  *
- * Each call validates, reserves the memory it may need, then commits; from there on nothing can
- * fail. The order in which errors are found is Linux's (mmap(2), munmap(2), mprotect(2), as the
- * kernel checks them).
+ * The order in which errors are found is Linux's (do_mmap and mmap_region of 6.18): numbers, place,
+ * locks, rights of the file, and last what depends on what the new mapping replaces. Memory of ours
+ * is reserved before anything is changed.
  */
 #include "mm/mm.h"
 #include "mm/mm_private.h"
 
-/* Areas that one range operation can add: a split at each end, and a new one. */
-#define MM_RESERVE 3
-
 /*
  * The largest file has 2^63 - 1 bytes: a mapping that ends past its last whole page is -EOVERFLOW.
- * /
  */
 #define MM_OFFSET_PAGES_MAX (((uint64_t)1 << (63 - PAGE_SHIFT)) - 1)
 
-void mm_split_at(struct mm *mm, struct range r)
-{
-    struct vma *first = vma_set_find(&mm->vmas, r.start);
-    struct vma *last;
+/* Older C libraries do not name it. */
+#ifndef MAP_DROPPABLE
+#define MAP_DROPPABLE 0x08
+#endif
 
-    if (first != NULL && first->start < r.start)
-        vma_set_split(&mm->vmas, first, r.start);
-    last = vma_set_find(&mm->vmas, r.end);
-    if (last != NULL && last->start < r.end)
-        vma_set_split(&mm->vmas, last, r.end);
+/* A mapping on its way: what was asked for, and the area that it is to become. */
+struct mapping {
+    int flags; /* MAP_* */
+    struct vma model;
+    struct mapped_file *shared; /* a new shared anonymous object, not accounted yet; or NULL */
+    int refusal; /* of the kind of file, told as late as Linux does: when the old mapping is gone */
+};
+
+/* Linux: MAP_SHARED_VALIDATE refuses flags that the file system does not know. */
+static int mm_check_validate(int flags)
+{
+    /* Not MAP_FIXED_NOREPLACE: it is younger than the list of flags that files support. */
+    const int known = MAP_SHARED_VALIDATE | MAP_FIXED | MAP_POPULATE | MAP_NORESERVE |
+                      MAP_NONBLOCK | MAP_STACK | MAP_LOCKED | MAP_GROWSDOWN | MAP_DENYWRITE |
+                      MAP_EXECUTABLE | MAP_32BIT | MAP_HUGETLB;
+
+    return flags & ~known ? -EOPNOTSUPP : 0;
 }
 
-/* Both ends of the range inside one area: cutting it out leaves one area more than before. */
-bool mm_may_split(const struct mm *mm, struct range r)
-{
-    const struct vma *v;
-
-    if (vma_set_count(&mm->vmas) < mm->env->config->max_map_count)
-        return true;
-    v = vma_set_find(&mm->vmas, r.start);
-    return v == NULL || v->start >= r.start || v->end <= r.end;
-}
-
-void mm_unmap_range(struct mm *mm, struct range r)
-{
-    struct tlb_batch batch;
-    struct vma *v = vma_set_find_above(&mm->vmas, r.start);
-
-    if (v == NULL || v->start >= r.end)
-        return;
-    if (v->start < r.start)
-        v = vma_set_split(&mm->vmas, v, r.start);
-    tlb_batch_begin(&batch, &mm->pt, MW_FENCE_UNMAP);
-    while (v != NULL && v->start < r.end) {
-        struct vma *next;
-
-        if (v->end > r.end)
-            vma_set_split(&mm->vmas, v, r.end);
-        next = v->end < r.end ? vma_set_next(&mm->vmas, v) : NULL;
-        event_emit(mm->env->bus, MW_EVENT_VMA_UNMAP, v->start, v->end);
-        /* Pages go before the area does: a page outside every area must never be seen. */
-        pt_unmap_range(&mm->pt, (struct range){v->start, v->end}, &batch, NULL, NULL);
-        tlb_batch_flush(&batch);
-        vma_set_remove(&mm->vmas, v);
-        v = next;
-    }
-    tlb_batch_finish(&batch);
-}
-
-/* munmap(2). */
-int mm_munmap(struct mm *mm, vaddr_t start, uint64_t bytes)
-{
-    struct range r = {start, start + page_ceil(bytes)};
-    int err;
-
-    if (!page_aligned(start) || page_ceil(bytes) == 0 || start > mm->user_end ||
-        page_ceil(bytes) > mm->user_end - start)
-        return -EINVAL;
-    if (!mm_may_split(mm, r))
-        return -ENOMEM;
-    err = vma_set_reserve(&mm->vmas, MM_RESERVE);
-    if (err != 0)
-        return err;
-    mm_unmap_range(mm, r);
-    return 0;
-}
-
-/* ---- mmap ---- */
-
-/*
- * Are type and rights of the mapping allowed for this file? EACCES, EINVAL, EOPNOTSUPP as mmap(2)
- * says.
- */
-static int mm_check_kind(int prot, int flags, const struct mapped_file *file)
+/* Are type and rights of the mapping allowed for this file (mmap(2): EACCES, EINVAL ...)? */
+static int mm_check_file(int prot, int flags, const struct mapped_file *file)
 {
     int type = flags & MAP_TYPE;
+    int err = type == MAP_SHARED_VALIDATE ? mm_check_validate(flags) : 0;
 
-    if (type == MAP_SHARED_VALIDATE && file != NULL) {
-        /* Not MAP_FIXED_NOREPLACE: it is younger than the list of flags that files support. */
-        const int known = MAP_SHARED_VALIDATE | MAP_FIXED | MAP_POPULATE | MAP_NORESERVE |
-                          MAP_NONBLOCK | MAP_STACK | MAP_LOCKED | MAP_GROWSDOWN | MAP_DENYWRITE |
-                          MAP_EXECUTABLE;
-
-        if (flags & ~known)
-            return -EOPNOTSUPP;
-        type = MAP_SHARED;
-    }
-    if (type != MAP_SHARED && type != MAP_PRIVATE)
+    if (err != 0)
+        return err;
+    if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE && type != MAP_PRIVATE)
         return -EINVAL;
-    if (file == NULL)
-        return 0;
-    if (type == MAP_SHARED && (prot & PROT_WRITE) && !file->writable)
+    if (type != MAP_PRIVATE && (prot & PROT_WRITE) && !file->writable)
         return -EACCES;
     if (!file->readable)
         return -EACCES;
-    return flags & MAP_GROWSDOWN ? -EINVAL : 0; /* only private anonymous memory is a stack */
+    if (file->ops != NULL && file->ops->map == NULL)
+        return -ENODEV;
+    if (flags & MAP_GROWSDOWN) /* only private anonymous memory is a stack */
+        return -EINVAL;
+    if (type != MAP_PRIVATE && (prot & PROT_WRITE) && mapped_file_sealed(file))
+        return -EPERM;
+    return 0;
 }
 
-/* The VMA_ flags that mmap flags and file ask for. */
-static uint32_t mm_area_flags(int flags, const struct mapped_file *file)
+static int mm_check_anonymous(int flags)
 {
-    bool shared = (flags & MAP_TYPE) != MAP_PRIVATE;
-    uint32_t area = 0;
+    switch (flags & MAP_TYPE) {
+    case MAP_PRIVATE:
+        return 0;
+    case MAP_SHARED:
+        return flags & MAP_GROWSDOWN ? -EINVAL : 0;
+    case MAP_DROPPABLE:
+        return flags & (MAP_GROWSDOWN | MAP_LOCKED) ? -EINVAL : 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+/* The VMA_ flags that mmap flags and file ask for, but for VMA_ACCOUNT. */
+static uint32_t mm_area_flags(const struct mm *mm, int flags, const struct mapped_file *file)
+{
+    int type = flags & MAP_TYPE;
+    bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+    uint32_t area = mm->new_flags;
 
     if (shared)
         area |= VMA_SHARED;
-    if (!shared || file->writable)
+    if (!shared || file == NULL || (file->writable && !mapped_file_sealed(file)))
         area |= VMA_MAYWRITE;
     if (flags & MAP_GROWSDOWN)
         area |= VMA_GROWSDOWN;
-    if (flags & MAP_NORESERVE)
-        area |= VMA_NORESERVE;
+    if (flags & MAP_LOCKED)
+        area |= VMA_LOCKED;
     if (flags & MAP_STACK)
         area |= VMA_NOHUGEPAGE;
+    if (type == MAP_DROPPABLE)
+        area |= VMA_DROPPABLE | VMA_NORESERVE | VMA_WIPEONFORK | VMA_DONTDUMP;
+    /* Who never overcommits does not let programs do so either. */
+    if ((flags & MAP_NORESERVE) && mm->env->config->overcommit != 2)
+        area |= VMA_NORESERVE;
     return area;
 }
 
-/* The commit half of mmap: cannot fail any more. */
-static void mm_map_area(struct mm *mm, const struct vma *model, int flags)
+/* What a mapping of these flags may not do for want of locked memory: EPERM, EAGAIN. */
+static int mm_check_locked(const struct mm *mm, int flags, uint64_t bytes)
 {
-    struct range r = {model->start, model->end};
+    uint32_t locks = mm->new_flags | (flags & MAP_LOCKED ? VMA_LOCKED : 0);
 
-    if (flags & MAP_FIXED) /* any other place was found free */
-        mm_unmap_range(mm, r);
-    mm_emit_vma(mm, MW_EVENT_VMA_MAP, model);
-    vma_set_add(&mm->vmas, model);
-    if ((flags & MAP_POPULATE) && !(flags & MAP_NONBLOCK))
-        mm_populate(mm, r);
+    if ((flags & MAP_LOCKED) && !mm_may_lock(mm))
+        return -EPERM;
+    return mm_may_lock_more(mm, locks, bytes) ? 0 : -EAGAIN;
 }
 
-/* All of mmap but the making of a shared anonymous object. */
-static int64_t mm_mmap_object(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
-                              struct mapped_file *file, uint64_t off_pages)
+/*
+ * Makes room: what is in the way is split off but stays until nothing can refuse the new mapping
+ * any more. Splits stay in any case.
+ */
+static int mm_prepare(struct mm *mm, struct mapping *m)
 {
-    int64_t start = mm_place(mm, hint, bytes, flags, file, off_pages << PAGE_SHIFT);
-    struct vma model;
+    struct range r = {m->model.start, m->model.end};
+    uint64_t pages = range_bytes(r) >> PAGE_SHIFT;
+    struct vma_totals replaced = {0};
     int err;
 
-    if (start < 0)
-        return start;
+    if (m->flags & MAP_FIXED) {
+        err = mm_gather(mm, r);
+        if (err != 0)
+            return err;
+        replaced = vma_set_totals_in(&mm->vmas, r);
+    }
+    if (!mm_may_expand(mm, m->model.prot, m->model.flags, pages - replaced.pages))
+        return -ENOMEM;
+    if (!mm_accountable(m->model.prot, m->model.flags))
+        return 0;
+    m->model.flags |= VMA_ACCOUNT;
+    pages -= replaced.account;
+    return pages == 0 || mm_may_commit(mm, pages) ? 0 : -ENOMEM;
+}
+
+/*
+ * What is to be dropped cannot be locked. Linux merges before it takes the lock away, so an area
+ * that mlockall would have locked stays by itself.
+ */
+static void mm_add_area(struct mm *mm, struct vma *model)
+{
+    bool unlocked = (model->flags & VMA_DROPPABLE) && (model->flags & VMA_LOCKED);
+
+    if (unlocked)
+        model->flags &= ~VMA_LOCK_BITS;
+    mm_emit_vma(mm, MW_EVENT_VMA_MAP, model);
+    if (unlocked)
+        vma_set_insert(&mm->vmas, model);
+    else
+        vma_set_add(&mm->vmas, model, VMA_MERGE_BOTH);
+}
+
+/*
+ * The common case of MAP_FIXED: exactly one area goes, and nothing can refuse the new one any more.
+ * The new one then takes its place in the set. False: nothing was done.
+ */
+static bool mm_commit_over(struct mm *mm, struct mapping *m)
+{
+    struct vma *v = vma_set_find(&mm->vmas, m->model.start);
+
+    if (v == NULL || v->start != m->model.start || v->end != m->model.end)
+        return false;
+    if (m->refusal != 0 || m->shared != NULL || (m->model.flags & VMA_DROPPABLE))
+        return false;
+    mm_empty_area(mm, v);
+    mm_emit_vma(mm, MW_EVENT_VMA_MAP, &m->model);
+    vma_set_replace(&mm->vmas, v, &m->model);
+    return true;
+}
+
+/*
+ * Nothing is in the way any more. A shared object that cannot be committed is refused only now, as
+ * in Linux: what MAP_FIXED was to replace is gone then.
+ */
+static int mm_commit_area(struct mm *mm, struct mapping *m)
+{
+    struct range r = {m->model.start, m->model.end};
+
+    if (m->flags & MAP_FIXED) /* any other place was found free */
+        mm_unmap_range(mm, r);
+    if (m->refusal != 0)
+        return m->refusal;
+    if (m->shared != NULL && !(m->model.flags & VMA_NORESERVE)) {
+        if (!mm_may_commit(mm, range_bytes(r) >> PAGE_SHIFT))
+            return -ENOMEM;
+        mm_shared_account(mm->env, m->shared);
+    }
+    mm_add_area(mm, &m->model);
+    return 0;
+}
+
+static int mm_commit(struct mm *mm, struct mapping *m)
+{
+    bool populate =
+        (m->model.flags & VMA_LOCKED) || (m->flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE;
+    bool over = (m->flags & MAP_FIXED) && mm_commit_over(mm, m);
+    int err = over ? 0 : mm_commit_area(mm, m);
+
+    if (err == 0 && populate)
+        mm_populate(mm, (struct range){m->model.start, m->model.end}, true);
+    return err;
+}
+
+/*
+ * Whose memory it is to be: of a new shared object, or whatever the kind of file decides (its mmap
+ * operation). Only a shortage of our own memory is told at once.
+ */
+static int mm_choose_object(struct mm *mm, struct mapping *m)
+{
+    struct mapped_file *file = m->model.file;
+    uint64_t bytes = m->model.end - m->model.start;
+    int err = 0;
+
+    if (file == NULL && (m->model.flags & VMA_SHARED))
+        err = mm_shared_new(mm->env, bytes, &m->shared);
+    else if (file != NULL && file->ops != NULL)
+        err = file->ops->map(file, vma_shares_writes(&m->model), bytes, &m->shared);
+    if (m->shared != NULL)
+        m->model.file = m->shared;
+    if (err == -ENOMEM)
+        return err;
+    m->refusal = err;
+    return 0;
+}
+
+/* The last steps, for a mapping that was found allowed. */
+static int mm_map(struct mm *mm, struct mapping *m)
+{
+    int err = vma_set_reserve(&mm->vmas, MM_RESERVE);
+
+    if (err == 0)
+        err = mm_choose_object(mm, m);
+    if (err != 0)
+        return err;
+    err = mm_prepare(mm, m);
+    if (err == 0)
+        err = mm_commit(mm, m);
+    if (m->shared != NULL)
+        mapped_file_put(m->shared); /* the area has its own reference */
+    return err;
+}
+
+/* Where the pages of the area begin in its object. */
+static uint64_t mm_first_page(const struct vma *model, uint64_t off_pages)
+{
+    if (model->file != NULL)
+        return off_pages;
+    return model->flags & VMA_SHARED ? 0 : model->start >> PAGE_SHIFT;
+}
+
+/* mmap from the choice of a place on; the numbers are sound. */
+static int64_t mm_mmap_at(struct mm *mm, int64_t start, uint64_t bytes, int prot, int flags,
+                          struct mapped_file *file, uint64_t off_pages)
+{
+    struct mapping m = {.flags = flags};
+    int err = mm_check_locked(mm, flags, bytes);
+
+    if (err != 0)
+        return err;
     if (file != NULL && off_pages + (bytes >> PAGE_SHIFT) > MM_OFFSET_PAGES_MAX)
         return -EOVERFLOW;
-    err = mm_check_kind(prot, flags, file);
+    err = file == NULL ? mm_check_anonymous(flags) : mm_check_file(prot, flags, file);
     if (err != 0)
         return err;
-    model = (struct vma){.start = (vaddr_t)start,
-                         .end = (vaddr_t)start + bytes,
-                         .off_pages = file == NULL ? (uint64_t)start >> PAGE_SHIFT : off_pages,
-                         .prot = (uint32_t)prot & MM_PROT_BITS,
-                         .flags = mm_area_flags(flags, file),
-                         .file = file};
-    if (!mm_may_split(mm, (struct range){model.start, model.end}))
-        return -ENOMEM;
-    err = vma_set_reserve(&mm->vmas, MM_RESERVE);
-    if (err != 0)
-        return err;
-    mm_map_area(mm, &model, flags);
-    return start;
+    m.model = (struct vma){.start = (vaddr_t)start,
+                           .end = (vaddr_t)start + bytes,
+                           .prot = (uint32_t)prot & MM_PROT_BITS,
+                           .flags = mm_area_flags(mm, flags, file),
+                           .file = file};
+    m.model.off_pages = mm_first_page(&m.model, off_pages);
+    err = mm_map(mm, &m);
+    return err != 0 ? err : start;
 }
 
 int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
                 struct mapped_file *file, uint64_t off_bytes)
 {
-    uint64_t off_pages = off_bytes >> PAGE_SHIFT;
     uint64_t rounded = page_ceil(bytes);
-    struct mapped_file *shared;
-    int64_t result;
+    int64_t start;
 
     if (!page_aligned(off_bytes) || bytes == 0)
         return -EINVAL;
@@ -191,133 +286,11 @@ int64_t mm_mmap(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags
         return -ENOMEM;
     if (vma_set_count(&mm->vmas) > mm->env->config->max_map_count)
         return -ENOMEM;
-    if (file != NULL || (flags & MAP_TYPE) != MAP_SHARED)
-        return mm_mmap_object(mm, hint, rounded, prot, flags, file, off_pages);
-    /*
-     * Shared anonymous memory lives in an object of its own, so that fork's copies show the same
-     * pages.
-     */
-    result = mm_shared_new(mm->env, rounded, &shared);
-    if (result != 0)
-        return result;
-    result = mm_mmap_object(mm, hint, rounded, prot, flags, shared, 0);
-    mapped_file_put(shared);
-    return result;
-}
-
-/* ---- mprotect ---- */
-
-/* Gives one area, which lies wholly in the range being changed, its new rights. */
-static struct vma *mm_protect_area(struct mm *mm, struct vma *v, uint32_t prot,
-                                   struct tlb_batch *batch)
-{
-    struct range r = {v->start, v->end};
-
-    event_emit(mm->env->bus, MW_EVENT_VMA_PROTECT, r.start, r.end, prot);
-    v->prot = prot;
-    pt_protect_range(&mm->pt, r, mm_rights(prot), batch, NULL, NULL);
-    tlb_batch_flush(batch);
-    return vma_set_merge(&mm->vmas, v);
-}
-
-/*
- * May `part` of v get other rights as far as vm.max_map_count is concerned? Each split needs room
- * below the limit; but a part that joins the neighbour it touches only moves the boundary between
- * the two.
- */
-static bool mm_may_protect(const struct mm *mm, const struct vma *v, struct range part,
-                           uint32_t prot)
-{
-    const struct vma *prev = vma_set_prev(&mm->vmas, v);
-    const struct vma *next = vma_set_next(&mm->vmas, v);
-    uint64_t splits = (uint64_t)(v->start < part.start) + (uint64_t)(v->end > part.end);
-    struct vma changed = *v;
-
-    if (splits == 0)
-        return true;
-    changed.start = part.start;
-    changed.end = part.end;
-    changed.off_pages = vma_index(v, part.start);
-    changed.prot = prot;
-    if ((prev != NULL && vma_mergeable(prev, &changed)) ||
-        (next != NULL && vma_mergeable(&changed, next)))
-        return true;
-    return vma_set_count(&mm->vmas) + splits <= mm->env->config->max_map_count;
-}
-
-/*
- * The part of mprotect that goes area by area and stops at the first that will not: what came
- * before stays changed.
- */
-static int mm_protect_range(struct mm *mm, struct range r, uint32_t prot, struct tlb_batch *batch)
-{
-    for (vaddr_t at = r.start; at < r.end;) {
-        struct vma *v = vma_set_find(&mm->vmas, at);
-        struct range part;
-        int err;
-
-        if (v == NULL)
-            return -ENOMEM;
-        part = (struct range){at, v->end < r.end ? v->end : r.end};
-        at = part.end;
-        if (v->prot == prot)
-            continue;
-        if ((prot & PROT_WRITE) && !(v->flags & VMA_MAYWRITE))
-            return -EACCES;
-        if (!mm_may_protect(mm, v, part, prot))
-            return -ENOMEM;
-        err = vma_set_reserve(&mm->vmas, MM_RESERVE);
-        if (err != 0)
-            return err;
-        mm_split_at(mm, part);
-        mm_protect_area(mm, vma_set_find(&mm->vmas, part.start), prot, batch);
-    }
-    return 0;
-}
-
-/* PROT_SEM of the kernel's interface, which glibc does not name: accepted, without effect. */
-#define MM_PROT_SEM 0x8
-
-/*
- * Where the change begins. With PROT_GROWSDOWN that is the bottom of the stack that the range
- * touches first; no area here grows up.
- */
-static int mm_protect_start(const struct mm *mm, struct range *r, int grows)
-{
-    const struct vma *v = vma_set_find_above(&mm->vmas, r->start);
-
-    if (v == NULL || v->start >= r->end)
-        return -ENOMEM;
-    if (grows == PROT_GROWSDOWN) {
-        r->start = v->start;
-        return v->flags & VMA_GROWSDOWN ? 0 : -EINVAL;
-    }
-    if (v->start > r->start)
-        return -ENOMEM;
-    return grows == 0 ? 0 : -EINVAL;
-}
-
-/* mprotect(2). */
-int mm_mprotect(struct mm *mm, vaddr_t start, uint64_t bytes, int prot)
-{
-    const int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
-    struct range r = {start, start + page_ceil(bytes)};
-    struct tlb_batch batch;
-    int err;
-
-    if (grows == (PROT_GROWSDOWN | PROT_GROWSUP) || !page_aligned(start))
-        return -EINVAL;
-    if (bytes == 0)
-        return 0;
-    if (r.end <= r.start)
-        return -ENOMEM;
-    if (prot & ~(MM_PROT_BITS | MM_PROT_SEM | grows))
-        return -EINVAL;
-    err = mm_protect_start(mm, &r, grows);
-    if (err != 0)
-        return err;
-    tlb_batch_begin(&batch, &mm->pt, MW_FENCE_PROTECT);
-    err = mm_protect_range(mm, r, (uint32_t)prot & MM_PROT_BITS, &batch);
-    tlb_batch_finish(&batch);
-    return err;
+    start = mm_place(mm, hint, rounded, flags, file, off_bytes);
+    if (start < 0)
+        return start;
+    start = mm_mmap_at(mm, start, rounded, prot, flags, file, off_bytes >> PAGE_SHIFT);
+    if (start >= 0)
+        mm_note_place(mm, hint, flags, (struct range){(vaddr_t)start, (vaddr_t)start + rounded});
+    return start;
 }

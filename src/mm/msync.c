@@ -15,7 +15,7 @@ static int mm_sync_area(const struct vma *v, struct range r)
     struct file_map *map;
     int err;
 
-    if (v->file == NULL || !(v->flags & VMA_SHARED) || !(v->flags & VMA_MAYWRITE))
+    if (vma_is_anonymous(v) || !vma_shares_writes(v))
         return 0;
     map = v->file->map;
     err = cache_writeback(map, vma_index(v, start), vma_index(v, end));
@@ -44,6 +44,8 @@ int mm_msync(struct mm *mm, vaddr_t start, uint64_t bytes, int flags)
             if (flags == MS_ASYNC)
                 return holes;
         }
+        if ((flags & MS_INVALIDATE) && (v->flags & VMA_LOCKED))
+            return -EBUSY;
         at = v->end;
         if (flags & MS_SYNC)
             err = mm_sync_area(v, r);

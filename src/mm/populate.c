@@ -1,6 +1,8 @@
 /*
- * Pages before they are touched: MAP_POPULATE, and what a log does not say. Layer 6.
+ * Pages before they are touched: MAP_POPULATE, mlock, and what a log does not say. Layer 6.
  */
+#include <signal.h>
+
 #include "mm/mm.h"
 #include "mm/mm_private.h"
 
@@ -21,19 +23,49 @@ static bool mm_populate_access(const struct vma *v, enum mw_access *access)
     return true;
 }
 
-void mm_populate(struct mm *mm, struct range r)
+/* Is nothing left to do for this page? A page that is to be written must be the process's own. */
+static bool mm_populated(const struct mm *mm, vaddr_t va, enum mw_access access)
 {
-    for (vaddr_t va = r.start; va < r.end; va += PAGE_BYTES) {
-        const struct vma *v = vma_set_find(&mm->vmas, va);
-        struct trap trap = {.va = va};
+    pte_t pte = pt_lookup(&mm->pt, va, NULL);
 
-        if (v == NULL || !mm_populate_access(v, &trap.access))
-            return;
-        if (pte_present(pt_lookup(&mm->pt, va, NULL)))
-            continue;
-        if (mm_fault(mm, &trap).signal != 0)
-            return;
+    return pte_present(pte) && (access != MW_STORE || pte_has(pte, PTE_V | PTE_W));
+}
+
+/* The part of one area: -EFAULT or -ENOMEM at the first page that cannot be had. */
+static int mm_populate_area(struct mm *mm, const struct vma *v, struct range r)
+{
+    struct trap trap = {.va = r.start};
+
+    if (v->flags & VMA_LOCKONFAULT)
+        return 0;
+    if (!mm_populate_access(v, &trap.access))
+        return -EFAULT;
+    for (; trap.va < r.end; trap.va += PAGE_BYTES) {
+        int signal = mm_populated(mm, trap.va, trap.access) ? 0 : mm_fault(mm, &trap).signal;
+
+        if (signal != 0)
+            return signal == SIGKILL ? -ENOMEM : -EFAULT;
     }
+    return 0;
+}
+
+int mm_populate(struct mm *mm, struct range r, bool ignore)
+{
+    for (vaddr_t at = r.start; at < r.end;) {
+        const struct vma *v = vma_set_find_above(&mm->vmas, at);
+        struct range part;
+        int err;
+
+        if (v == NULL || v->start >= r.end)
+            break;
+        part.start = at > v->start ? at : v->start;
+        part.end = v->end < r.end ? v->end : r.end;
+        err = mm_populate_area(mm, v, part);
+        if (err != 0 && !ignore)
+            return err;
+        at = part.end;
+    }
+    return 0;
 }
 
 /* Maps one hole as an implicit area. */
@@ -48,7 +80,7 @@ static int mm_fill_hole(struct mm *mm, struct range r, uint32_t prot, uint32_t f
 
     if (err != 0)
         return err;
-    vma_set_add(&mm->vmas, &model);
+    vma_set_add(&mm->vmas, &model, VMA_MERGE_BOTH);
     mm->env->stats.implicit_maps++;
     mm->env->stats.implicit_pages += range_bytes(r) >> PAGE_SHIFT;
     event_emit(mm->env->bus, MW_EVENT_VMA_IMPLICIT, r.start, r.end, prot);

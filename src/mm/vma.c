@@ -1,33 +1,28 @@
 /*
  * The VMA set: what is mapped where. Layer 6; knows no pages.
  *
- *        add, no neighbour fits      add, `prev` fits        add, both fit
- *        |prev|     |next|           |prev |    |next|       |prev |     |next|
- *        |prev| new |next|           |prev+new  |next|       |prev+new+next   |
- *
- * Bounds live in the area and in the index; only this file changes either.
+ * Bounds live in the area and in the index; rights and flags in the area and in the set's totals.
+ * Only this file changes any of them (vma_merge.c decides, and calls it).
  */
 #include "mm/vma.h"
 
 #include "base/contract.h"
 #include "cache/cache.h"
 
-static uint64_t vma_pages(const struct vma *v)
-{
-    return (v->end - v->start) >> PAGE_SHIFT;
-}
-
-void vma_set_init(struct vma_set *set, struct alloc *a, struct pool *pool, struct mm *mm)
+void vma_set_init(struct vma_set *set, struct alloc *a, struct pool *pool, struct mm *mm,
+                  uint64_t *committed_pages)
 {
     imap_init(&set->index, a);
     set->pool = pool;
     set->mm = mm;
     set->stacks = 0;
+    set->totals = (struct vma_totals){0};
+    set->committed_pages = committed_pages;
 }
 
 void vma_set_destroy(struct vma_set *set)
 {
-    contract(set->index.count == 0);
+    contract(set->index.count == 0 && set->totals.pages == 0);
     imap_destroy(&set->index);
 }
 
@@ -70,6 +65,56 @@ uint64_t vma_set_count_in(const struct vma_set *set, struct range r, uint64_t li
     return count;
 }
 
+/* Adds the pages of an area, as far as they are in [start, end), to what limits count. */
+static void vma_count_pages(struct vma_totals *t, const struct vma *v, vaddr_t start, vaddr_t end)
+{
+    uint64_t pages = (end - start) >> PAGE_SHIFT;
+
+    t->pages += pages;
+    if (vma_is_data(v->prot, v->flags))
+        t->data += pages;
+    if (v->flags & VMA_LOCKED)
+        t->locked += pages;
+    if (v->flags & VMA_ACCOUNT)
+        t->account += pages;
+}
+
+struct vma_totals vma_set_totals_in(const struct vma_set *set, struct range r)
+{
+    struct vma_totals totals = {0};
+    struct imap_entry entry;
+
+    for (bool found = imap_find(&set->index, r.start, &entry); found && entry.start < r.end;
+         found = imap_next(&set->index, &entry))
+        vma_count_pages(&totals, entry.value, entry.start > r.start ? entry.start : r.start,
+                        entry.end < r.end ? entry.end : r.end);
+    return totals;
+}
+
+/* v is about to change, or to go: what it adds to the totals is taken out. */
+static void vma_set_count_out(struct vma_set *set, const struct vma *v)
+{
+    struct vma_totals t = {0};
+
+    vma_count_pages(&t, v, v->start, v->end);
+    set->totals.pages -= t.pages;
+    set->totals.data -= t.data;
+    set->totals.locked -= t.locked;
+    set->totals.account -= t.account;
+    if (set->committed_pages != NULL)
+        *set->committed_pages -= t.account;
+}
+
+/* v has come, or has changed. */
+static void vma_set_count_in_all(struct vma_set *set, const struct vma *v)
+{
+    uint64_t account = set->totals.account;
+
+    vma_count_pages(&set->totals, v, v->start, v->end);
+    if (set->committed_pages != NULL)
+        *set->committed_pages += set->totals.account - account;
+}
+
 int vma_set_reserve(struct vma_set *set, unsigned areas)
 {
     int err = pool_reserve(set->pool, areas);
@@ -85,118 +130,136 @@ static void vma_set_index(struct vma_set *set, struct vma *v)
     contract(err == 0);
 }
 
-/* A copy of `model` with its own file reference, linked as a mapper; not yet indexed. */
+/* Makes v an area like `model`, with references of its own; counted and indexed by the caller. */
+static void vma_fill(struct vma_set *set, struct vma *v, const struct vma *model)
+{
+    *v = *model;
+    v->mm = set->mm;
+    set->stacks += (v->flags & VMA_GROWSDOWN) != 0;
+    vma_name_get(v->name);
+    list_init(&v->link);
+    if (v->file != NULL) {
+        mapped_file_get(v->file);
+        if (v->file->map != NULL)
+            list_append(&v->file->map->mappers, &v->link);
+    }
+}
+
 static struct vma *vma_new(struct vma_set *set, const struct vma *model)
 {
     struct vma *v = pool_get(set->pool);
 
     contract(v != NULL);
-    *v = *model;
-    v->mm = set->mm;
-    set->stacks += (v->flags & VMA_GROWSDOWN) != 0;
-    list_init(&v->link);
-    if (v->file != NULL) {
-        mapped_file_get(v->file);
-        list_append(&v->file->map->mappers, &v->link);
-    }
+    vma_fill(set, v, model);
     return v;
 }
 
-static void vma_free(struct vma_set *set, struct vma *v)
+/* Gives back what vma_fill took. */
+static void vma_drop(struct vma_set *set, struct vma *v)
 {
     list_remove(&v->link);
     set->stacks -= (v->flags & VMA_GROWSDOWN) != 0;
+    vma_name_put(v->name);
     if (v->file != NULL)
         mapped_file_put(v->file);
+}
+
+/* The area is out of index and totals. */
+static void vma_free(struct vma_set *set, struct vma *v)
+{
+    vma_drop(set, v);
     pool_put(set->pool, v);
 }
 
-bool vma_mergeable(const struct vma *v, const struct vma *next)
+struct vma *vma_set_insert(struct vma_set *set, const struct vma *model)
 {
-    return v->end == next->start && v->prot == next->prot && v->flags == next->flags &&
-           v->file == next->file && v->off_pages + vma_pages(v) == next->off_pages;
-}
+    struct vma *v = vma_new(set, model);
 
-/* Gives v the bounds [start, end), in area and index. */
-static void vma_set_rebound(struct vma_set *set, struct vma *v, vaddr_t start, vaddr_t end)
-{
-    imap_resize(&set->index, v->start, start, end);
-    v->start = start;
-    v->end = end;
-}
-
-struct vma *vma_set_add(struct vma_set *set, const struct vma *model)
-{
-    struct imap_entry entry;
-    bool before = imap_find_before(&set->index, model->start, &entry);
-    struct vma *prev = before ? entry.value : NULL;
-    bool after = before ? imap_next(&set->index, &entry) : imap_find(&set->index, 0, &entry);
-    struct vma *next = after ? entry.value : NULL;
-    struct vma *v;
-
-    if (prev != NULL && vma_mergeable(prev, model)) {
-        vma_set_rebound(set, prev, prev->start, model->end);
-        return vma_set_merge(set, prev);
-    }
-    if (next != NULL && vma_mergeable(model, next)) {
-        vma_set_rebound(set, next, model->start, next->end);
-        next->off_pages = model->off_pages;
-        return next;
-    }
-    v = vma_new(set, model);
+    vma_set_count_in_all(set, v);
     vma_set_index(set, v);
     return v;
-}
-
-struct vma *vma_set_split(struct vma_set *set, struct vma *v, vaddr_t at)
-{
-    struct vma upper = *v;
-    struct vma *made;
-
-    contract(v->start < at && at < v->end && page_aligned(at));
-    upper.start = at;
-    upper.off_pages += (at - v->start) >> PAGE_SHIFT;
-    vma_set_rebound(set, v, v->start, at);
-    made = vma_new(set, &upper);
-    vma_set_index(set, made);
-    return made;
 }
 
 void vma_set_remove(struct vma_set *set, struct vma *v)
 {
     imap_erase(&set->index, v->start);
+    vma_set_count_out(set, v);
     vma_free(set, v);
+}
+
+void vma_set_renew(struct vma_set *set, struct vma *v, const struct vma *model)
+{
+    contract(v->start == model->start && v->end == model->end);
+    vma_set_count_out(set, v);
+    vma_drop(set, v); /* what the model names is kept by whoever maps it */
+    vma_fill(set, v, model);
+    vma_set_count_in_all(set, v);
+}
+
+/* As removing next and moving v's end, but the index is changed once and never has a hole. */
+void vma_set_absorb(struct vma_set *set, struct vma *v, struct vma *next)
+{
+    imap_join(&set->index, v->start);
+    vma_set_count_out(set, next);
+    vma_set_count_out(set, v);
+    v->end = next->end;
+    vma_set_count_in_all(set, v);
+    vma_free(set, next);
+}
+
+void vma_set_rebound(struct vma_set *set, struct vma *v, vaddr_t start, vaddr_t end)
+{
+    vma_set_count_out(set, v);
+    imap_resize(&set->index, v->start, start, end);
+    v->off_pages += (start >> PAGE_SHIFT) - (v->start >> PAGE_SHIFT); /* down as well as up */
+    v->start = start;
+    v->end = end;
+    vma_set_count_in_all(set, v);
+}
+
+void vma_set_reflag(struct vma_set *set, struct vma *v, uint32_t prot, uint32_t flags,
+                    struct vma_name *name)
+{
+    struct vma_name *old = v->name;
+
+    contract(((v->flags ^ flags) & VMA_GROWSDOWN) == 0);
+    vma_set_count_out(set, v);
+    v->prot = prot;
+    v->flags = flags;
+    vma_set_count_in_all(set, v);
+    v->name = vma_name_get(name); /* before the old one is dropped: they may be the same */
+    vma_name_put(old);
+}
+
+/* Both parts count as before, so that totals stay. */
+struct vma *vma_set_split(struct vma_set *set, struct vma *v, vaddr_t at)
+{
+    struct vma *upper;
+    int err;
+
+    contract(v->start < at && at < v->end && page_aligned(at));
+    upper = vma_new(set, v);
+    upper->start = at;
+    upper->off_pages = vma_index(v, at);
+    err = imap_split(&set->index, v->start, at, upper);
+    contract(err == 0); /* reserved */
+    v->end = at;
+    return upper;
 }
 
 void vma_set_extend(struct vma_set *set, struct vma *v, vaddr_t start, vaddr_t end)
 {
     contract(start <= v->start && end >= v->end);
-    v->off_pages -= (v->start - start) >> PAGE_SHIFT;
     vma_set_rebound(set, v, start, end);
 }
 
-struct vma *vma_set_merge(struct vma_set *set, struct vma *v)
+/* Has an area of this kind pages that are the process's own, so that it may have a history? */
+static bool vma_may_have_history(const struct vma *v)
 {
-    struct vma *prev = vma_set_prev(set, v);
-    struct vma *next = vma_set_next(set, v);
-
-    if (next != NULL && vma_mergeable(v, next)) {
-        vaddr_t end = next->end;
-
-        vma_set_remove(set, next);
-        vma_set_rebound(set, v, v->start, end);
-    }
-    if (prev != NULL && vma_mergeable(prev, v)) {
-        vaddr_t end = v->end;
-
-        vma_set_remove(set, v);
-        vma_set_rebound(set, prev, prev->start, end);
-        return prev;
-    }
-    return v;
+    return !(v->flags & VMA_SHARED);
 }
 
-/* I-VMA-1 and I-VMA-3 for one area. */
+/* I-VMA-1, I-VMA-3 and the second half of I-VMA-2 for one area. */
 static bool vma_check_one(const struct vma_set *set, const struct imap_entry *entry)
 {
     const struct vma *v = entry->value;
@@ -205,20 +268,30 @@ static bool vma_check_one(const struct vma_set *set, const struct imap_entry *en
         return false;
     if (!page_aligned(v->start) || !page_aligned(v->end) || v->mm != set->mm)
         return false;
-    if (v->file == NULL)
-        return list_empty(&v->link);
-    if (v->file->refs == 0 || v->file->map == NULL)
+    if (v->history != 0 && !vma_may_have_history(v))
         return false;
+    if (v->name != NULL && v->name->refs == 0)
+        return false;
+    if (v->file != NULL && v->file->refs == 0)
+        return false;
+    if (vma_is_anonymous(v))
+        return list_empty(&v->link);
     list_for_each (node, &v->file->map->mappers)
         if (node == &v->link)
             return true;
     return false;
 }
 
+static bool vma_totals_equal(const struct vma_totals *a, const struct vma_totals *b)
+{
+    return a->pages == b->pages && a->data == b->data && a->locked == b->locked &&
+           a->account == b->account;
+}
+
 bool vma_set_check(const struct vma_set *set)
 {
     struct imap_entry entry;
-    const struct vma *before = NULL;
+    struct vma_totals totals = {0};
     uint64_t stacks = 0;
 
     if (!imap_check(&set->index))
@@ -229,11 +302,8 @@ bool vma_set_check(const struct vma_set *set)
 
         if (!vma_check_one(set, &entry))
             return false;
-        /* Two stacks stay two when the upper one has grown down to the lower, as in Linux. */
-        if (before != NULL && !(v->flags & VMA_GROWSDOWN) && vma_mergeable(before, v))
-            return false;
         stacks += (v->flags & VMA_GROWSDOWN) != 0;
-        before = v;
+        vma_count_pages(&totals, v, v->start, v->end);
     }
-    return stacks == set->stacks;
+    return stacks == set->stacks && vma_totals_equal(&totals, &set->totals);
 }

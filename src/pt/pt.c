@@ -203,6 +203,25 @@ int pt_copy_range(struct pt *to, struct pt *from, struct range r, bool cow, stru
     return 0;
 }
 
+void pt_forget_dirty(struct pt *pt, struct range r, struct tlb_batch *batch)
+{
+    pte_t *table;
+
+    for (vaddr_t va = r.start; (table = pt_next_table(pt, &va, r.end, NULL)) != NULL;) {
+        vaddr_t end = pt_table_end(va, r.end);
+
+        for (; va < end; va += PAGE_BYTES) {
+            pte_t *entry = &table[level_index(va, 0)];
+            pte_t old = *entry;
+
+            if (!pte_present(old) || !pte_has(old, PTE_D))
+                continue;
+            *entry = pte_without(old, PTE_D);
+            pt_note_change(pt, va, entry, old, batch);
+        }
+    }
+}
+
 bool pt_clean(struct pt *pt, vaddr_t va, struct tlb_batch *batch)
 {
     vaddr_t at = page_floor(va);

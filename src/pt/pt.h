@@ -92,6 +92,9 @@ void pt_protect_range(struct pt *pt, struct range r, uint64_t rights, struct tlb
 MUST_CHECK int pt_copy_range(struct pt *to, struct pt *from, struct range r, bool cow,
                              struct tlb_batch *batch);
 
+/* Removes D from all present leaves in the range; W stays. */
+void pt_forget_dirty(struct pt *pt, struct range r, struct tlb_batch *batch);
+
 /* Removes W and D from the leaf for va, if it is present. True when D was set. */
 bool pt_clean(struct pt *pt, vaddr_t va, struct tlb_batch *batch);
 

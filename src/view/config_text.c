@@ -16,7 +16,8 @@ enum config_text_type {
     CONFIG_TEXT_U64,
     CONFIG_TEXT_SIZE,
     CONFIG_TEXT_ADDRESS,
-    CONFIG_TEXT_BOOL
+    CONFIG_TEXT_BOOL,
+    CONFIG_TEXT_LIMIT
 };
 
 struct config_text_field {
@@ -25,7 +26,7 @@ struct config_text_field {
     enum config_text_type type;
 };
 
-/* Where the fields are that one number says all about; mode, placement and TLBs have words. */
+/* Where the fields are that one number says all about; mode, placement, kernel, isa and TLBs have words. */
 static const struct config_text_field config_text_fields[] = {
 #define FIELD(key, member, type)                                    \
     {                                                               \
@@ -44,7 +45,7 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("mmap-base", mmap_base, ADDRESS),
     FIELD("brk-base", brk_base, ADDRESS),
     FIELD("mmap-min-addr", mmap_min_addr, ADDRESS),
-    FIELD("stack-limit", stack_limit_bytes, SIZE),
+    FIELD("stack-limit", stack_limit_bytes, LIMIT),
     FIELD("max-map-count", max_map_count, U64),
     FIELD("max-processes", max_processes, U32),
     FIELD("check", check, BOOL),
@@ -61,6 +62,13 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("costs.block-write", costs.block_write, U32),
     FIELD("costs.block-flush", costs.block_flush, U32),
     FIELD("costs.block-byte-ps", costs.block_byte_ps, U32),
+    FIELD("limit-as", limit_as_bytes, LIMIT),
+    FIELD("limit-data", limit_data_bytes, LIMIT),
+    FIELD("limit-memlock", limit_memlock_bytes, LIMIT),
+    FIELD("overcommit", overcommit, U32),
+    FIELD("overcommit-ratio", overcommit_ratio, U32),
+    FIELD("privileged", privileged, BOOL),
+    FIELD("anon-vma-name", anon_vma_name, BOOL),
     FIELD("migrate", migrate, U32),
 #undef FIELD
 };
@@ -101,7 +109,9 @@ static void config_text_number(const void *field, enum config_text_type type, ch
         break;
     }
     memcpy(&wide, field, sizeof(wide));
-    if (type == CONFIG_TEXT_SIZE)
+    if (type == CONFIG_TEXT_LIMIT && wide == MW_UNLIMITED)
+        snprintf(out, bytes, "unlimited");
+    else if (type == CONFIG_TEXT_SIZE || type == CONFIG_TEXT_LIMIT)
         config_text_size(wide, out, bytes);
     else if (type == CONFIG_TEXT_ADDRESS)
         snprintf(out, bytes, "0x%" PRIx64, wide);
@@ -131,6 +141,11 @@ static const struct mw_tlb *config_text_tlb(const struct mw_tlbs *tlbs, const ch
 static bool config_text_word(const struct mw_config *config, const struct config_text_words *words,
                              const char *key, char *out, size_t bytes)
 {
+    static const char *const placements[MW_PLACE_COUNT] = {[MW_PLACE_TOP_DOWN] = "top-down",
+                                                           [MW_PLACE_FIRST_FIT] = "first-fit",
+                                                           [MW_PLACE_BOTTOM_UP] = "bottom-up",
+                                                           [MW_PLACE_DOWN_ONLY] = "down-only",
+                                                           [MW_PLACE_HEAP_END] = "heap-end"};
     const struct mw_tlb *tlb = config_text_tlb(&config->tlbs, key);
 
     if (tlb != NULL)
@@ -141,7 +156,11 @@ static bool config_text_word(const struct mw_config *config, const struct config
         snprintf(out, bytes, "%s", words->tlbs == NULL ? "custom" : words->tlbs);
     else if (strcmp(key, "placement") == 0)
         snprintf(out, bytes, "%s",
-                 config->placement == MW_PLACE_FIRST_FIT ? "first-fit" : "top-down");
+                 config->placement < MW_PLACE_COUNT ? placements[config->placement] : "?");
+    else if (strcmp(key, "kernel") == 0)
+        snprintf(out, bytes, "%s", config->kernel == MW_KERNEL_6_12 ? "6.12" : "6.18");
+    else if (strcmp(key, "isa") == 0)
+        snprintf(out, bytes, "%s", config->isa == MW_ISA_X86_64 ? "x86-64" : "riscv");
     else
         return false;
     return true;

@@ -95,7 +95,8 @@ static void explain_trap(struct explain *e, const struct mw_event *event)
 static void explain_fault_end(struct explain *e, const struct mw_event *event)
 {
     explain_say_outcome(e, event);
-    e->state = event->arg[3] == 0 ? EXPLAIN_RETRYING : EXPLAIN_SIGNALLED;
+    e->state = event->arg[3] == 0 && event->arg[1] != MW_REASON_WOULD_BLOCK ? EXPLAIN_RETRYING
+                                                                            : EXPLAIN_SIGNALLED;
 }
 
 void explain_handle(void *explain, const struct mw_event *event)

@@ -250,6 +250,12 @@ static bool explain_say_area(struct explain *e, const struct mw_event *event)
         explain_line(e, "decision: %s: %s", mw_reason_name((unsigned)event->arg[2]),
                      mw_reason_text((unsigned)event->arg[2]));
         return true;
+    case MW_EVENT_FAULT_HANDLER:
+        explain_line(e, "handler: the user's handler %s",
+                     event->arg[4] == 0   ? "leaves it to the next"
+                     : event->arg[4] == 1 ? "has repaired it"
+                                          : "gives the process up");
+        return true;
     case MW_EVENT_VMA_GROW:
         explain_line(e, "VMA: grows to 0x%" PRIx64 "-0x%" PRIx64, event->arg[0], event->arg[1]);
         return true;
@@ -374,6 +380,10 @@ void explain_say_outcome(struct explain *e, const struct mw_event *fault_end)
 {
     const uint64_t *arg = fault_end->arg;
 
+    if (arg[1] == MW_REASON_WOULD_BLOCK) {
+        explain_line(e, "result: the owner of the userfaultfd is asked (would_block)");
+        return;
+    }
     if (arg[3] == 0) {
         explain_line(e, "result: repaired (%s); the access is retried",
                      mw_reason_name((unsigned)arg[1]));

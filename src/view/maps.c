@@ -59,3 +59,25 @@ void maps_write_json(struct json *j, int pid, const struct mw_vma *v)
     json_pair_string(j, "name", v->name);
     json_object_end(j);
 }
+
+void maps_write_smaps_json(struct json *j, int pid, const struct mw_smaps *s)
+{
+    json_object_begin(j);
+    json_key(j, "pid");
+    json_s64(j, pid);
+    json_pair_hex(j, "start", s->vma.start);
+    json_pair_hex(j, "end", s->vma.end);
+    json_pair_u64(j, "rss_bytes", s->rss_bytes);
+    json_pair_u64(j, "pss_bytes", s->pss_bytes);
+    json_pair_u64(j, "pss_dirty_bytes", s->pss_dirty_bytes);
+    json_pair_u64(j, "shared_clean_bytes", s->shared_clean_bytes);
+    json_pair_u64(j, "shared_dirty_bytes", s->shared_dirty_bytes);
+    json_pair_u64(j, "private_clean_bytes", s->private_clean_bytes);
+    json_pair_u64(j, "private_dirty_bytes", s->private_dirty_bytes);
+    json_pair_u64(j, "referenced_bytes", s->referenced_bytes);
+    json_pair_u64(j, "anonymous_bytes", s->anonymous_bytes);
+    json_pair_u64(j, "locked_bytes", s->locked_bytes);
+    json_pair_bool(j, "thp_eligible", s->thp_eligible);
+    json_pair_string(j, "vm_flags", s->vm_flags);
+    json_object_end(j);
+}

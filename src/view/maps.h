@@ -18,4 +18,7 @@ void maps_write_text(FILE *out, const struct mw_vma *v);
 /* One object, an element of an array that the caller has begun. */
 void maps_write_json(struct json *j, int pid, const struct mw_vma *v);
 
+/* The same with what smaps counts. */
+void maps_write_smaps_json(struct json *j, int pid, const struct mw_smaps *s);
+
 #endif

@@ -197,6 +197,11 @@ static bool summary_usual_reason(unsigned reason)
     case MW_REASON_OUT_OF_MEMORY:
     case MW_REASON_NOT_RAM:
     case MW_REASON_NO_SPACE:
+    case MW_REASON_USER_HANDLED:
+    case MW_REASON_USER_KILLED:
+    case MW_REASON_USER_FAILED:
+    case MW_REASON_WOULD_BLOCK:
+    case MW_REASON_GUARD:
         return false;
     default:
         return true;

@@ -14,6 +14,7 @@ static struct mw_config tour_config(void)
     struct mw_config config = world_config();
 
     config.ram_bytes = 256 * PAGE;
+    config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
     config.disk_bytes = 512 * 1024;
     config.check = false;
     return config;
@@ -134,7 +135,9 @@ static void check_tours_with_bad_device(enum dev_request kind, bool sticky, uint
     bool met = true;
     uint64_t n;
 
-    config.ram_bytes = 48 * PAGE; /* so little that pages are evicted and read again */
+    config.ram_bytes = 48 * PAGE;
+    config.overcommit = 1;
+    /* memory is to run out in use, not when it is asked for */ /* so little that pages are evicted and read again */
     for (n = 1; met; n++) {
         struct mw_machine *machine = tour_machine(&config);
         unsigned failures;
@@ -262,6 +265,7 @@ START_TEST(memory_that_is_used_up_kills_an_access_and_not_the_machine)
         struct world w;
 
         config.ram_bytes = sizes[i] * PAGE;
+        config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
         w = world_open_with(&config);
         check_exhaustion(&w);
         world_close(&w);
@@ -277,6 +281,7 @@ START_TEST(a_machine_of_any_size_either_runs_or_says_why_not)
         int err;
 
         config.ram_bytes = frames * PAGE;
+        config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
         err = mw_machine_new(&config, &machine);
         if (err == 0) {
             unsigned failures = tour_run(machine);
@@ -300,6 +305,7 @@ START_TEST(a_fault_that_cannot_be_served_takes_no_frame)
     uint64_t p, frames;
 
     config.ram_bytes = 24 * PAGE;
+    config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
     w = world_open_with(&config);
     p = world_map(&w, 100 * PAGE, RW, MAP_PRIVATE);
     world_map_at(&w, BASE, PAGE, RW, MAP_PRIVATE);
@@ -324,6 +330,7 @@ START_TEST(populate_stops_silently_when_memory_is_used_up)
     uint64_t p;
 
     config.ram_bytes = 24 * PAGE;
+    config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
     w = world_open_with(&config);
     p = world_map(&w, 100 * PAGE, RW, MAP_PRIVATE | MAP_POPULATE);
     ck_assert_uint_eq(world_stats(&w).other.signals, 0);
@@ -342,6 +349,7 @@ static struct world world_full_of_cache(uint64_t spare)
     uint64_t p;
 
     config.ram_bytes = 64 * PAGE;
+    config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
     w = world_open_with(&config);
     p = world_map(&w, 64 * PAGE, RW, MAP_PRIVATE);
     world_store(&w, p, 'x');
@@ -411,6 +419,7 @@ START_TEST(shared_anonymous_memory_is_never_dropped)
     int child;
 
     config.ram_bytes = 32 * PAGE;
+    config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
     w = world_open_with(&config);
     p = world_map(&w, PAGE, RW, MAP_SHARED);
     world_store(&w, p, 'a');
@@ -434,6 +443,7 @@ START_TEST(a_read_into_memory_that_is_used_up_is_short)
     int64_t got;
 
     config.ram_bytes = 24 * PAGE;
+    config.overcommit = 1; /* memory is to run out in use, not when it is asked for */
     w = world_open_with(&config);
     ck_assert_int_eq(mw_file_put(w.machine, "/f", bytes, sizeof(bytes)), 0);
     p = world_map(&w, 30 * PAGE, RW, MAP_PRIVATE);

@@ -426,6 +426,9 @@ START_TEST(mprotect_needs_room_for_each_split)
     world_map_at(&w, p, 5 * PAGE, RW, MAP_PRIVATE);
     /* Seven: the middle would make nine of them, and Linux stops at the second split. */
     ck_assert_int_eq(mw_mprotect(w.machine, w.pid, p + 2 * PAGE, PAGE, PROT_READ), -ENOMEM);
+    ck_assert_uint_eq(world_vmas(&w, w.pid), 8); /* the first split stays */
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, p, 2 * PAGE, RW | PROT_EXEC), 0);
+    ck_assert_int_eq(mw_mprotect(w.machine, w.pid, p, 2 * PAGE, RW), 0); /* and makes one again */
     ck_assert_uint_eq(world_vmas(&w, w.pid), 7);
     ck_assert_int_eq(mw_mprotect(w.machine, w.pid, p, PAGE, PROT_READ), 0);
     ck_assert_uint_eq(world_vmas(&w, w.pid), 8);

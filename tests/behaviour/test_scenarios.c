@@ -46,6 +46,7 @@ static struct mw_machine *new_machine(uint64_t ram_bytes, uint32_t harts)
     mw_config_init(&config);
     config.check = true;
     config.ram_bytes = ram_bytes;
+    config.overcommit = 1;
     config.disk_bytes = 16 << 20;
     config.harts = harts;
     if (harts > 1) {
@@ -227,8 +228,16 @@ static const struct wrong wrongs[] = {
     {"NULL = getpid()\n", "1: NULL is a constant and cannot name a result\n", 0, 1},
     {"c = fork()\nwait4(c, NULL, 0, NULL)\nwait4(c, NULL, WNOHANG, NULL) = 0\n",
      "2: wait4 would wait for ever: no such child has ended yet\n", 0, 1},
-    {"clone(child_stack=NULL, flags=CLONE_VM|SIGCHLD)\n",
-     "1: clone: sharing an address space (CLONE_VM) is not simulated\n", 0, 1},
+    {"clone(child_stack=NULL, flags=CLONE_VM|CLONE_SIGHAND|CLONE_THREAD)\n",
+     "1: clone: threads (CLONE_THREAD) are not simulated\n", 0, 1},
+    {"clone(CLONE_VM|SIGUSR1)\n", "1: clone: the signal to the parent is SIGCHLD or none\n", 0, 1},
+    {"c = vfork() = 9\nbrk(0)\n[c] exit(0)\nbrk(0)\n",
+     "2: process 1 waits until its vfork child 9 execs or exits\n", 0, 1},
+    {"p = mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)\n"
+     "pipe([0, 1])\nread(0, p, 1)\npipe([4, 5])\nwaitid(P_PGID, 0, NULL, WEXITED)\n",
+     "3: read would wait for ever\n4: pipe: the descriptors are 2 and 3\n"
+     "5: waitid: process groups are not simulated\n",
+     0, 3},
 };
 
 START_TEST(what_is_wrong_is_told_by_line_and_the_run_goes_on)

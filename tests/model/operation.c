@@ -32,6 +32,10 @@ static int64_t operation_run_memory(struct mw_machine *m, const struct operation
         return mw_msync(m, op->pid, op->addr, op->bytes, op->flags);
     case OPERATION_BRK:
         return mw_brk(m, op->pid, op->addr);
+    case OPERATION_MREMAP:
+        return mw_mremap(m, op->pid, op->addr, op->bytes, op->bytes, op->flags, op->offset);
+    case OPERATION_MADVISE:
+        return mw_madvise(m, op->pid, op->addr, op->bytes, op->flags);
     case OPERATION_LOAD:
         return mw_load(m, op->pid, op->addr, out->data, op->bytes, &out->signal);
     case OPERATION_STORE:
@@ -128,6 +132,13 @@ static void operation_print_memory(FILE *to, const struct operation *op)
         break;
     case OPERATION_BRK:
         fprintf(to, "brk(%#" PRIx64 ")", op->addr);
+        break;
+    case OPERATION_MREMAP:
+        fprintf(to, "mremap(%#" PRIx64 ", %" PRIu64 ", %" PRIu64 ", %#x, %#" PRIx64 ")", op->addr,
+                op->bytes, op->bytes, (unsigned)op->flags, op->offset);
+        break;
+    case OPERATION_MADVISE:
+        fprintf(to, "madvise(%#" PRIx64 ", %" PRIu64 ", %d)", op->addr, op->bytes, op->flags);
         break;
     case OPERATION_STORE:
         fprintf(to, "store(%#" PRIx64 ", %" PRIu64 ", ", op->addr, op->bytes);

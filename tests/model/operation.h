@@ -18,6 +18,8 @@ enum operation_kind {
     OPERATION_MPROTECT,
     OPERATION_MSYNC,
     OPERATION_BRK,
+    OPERATION_MREMAP,
+    OPERATION_MADVISE,
     OPERATION_LOAD,
     OPERATION_STORE,
     OPERATION_FETCH,
@@ -36,6 +38,8 @@ enum operation_kind {
     OPERATION_KINDS
 };
 
+#define REFERENCE_DONTUNMAP 4 /* MREMAP_DONTUNMAP, which older C libraries do not name */
+
 #define OPERATION_DATA 16 /* bytes of a store, at most */
 
 struct operation {
@@ -44,10 +48,10 @@ struct operation {
     uint64_t addr;  /* mmap ... brk, accesses; the buffer of pread and pwrite */
     uint64_t bytes; /* length; the new size of ftruncate */
     int prot;
-    int flags; /* of mmap, msync, open */
+    int flags; /* of mmap, mremap, msync, open; the advice of madvise */
     int fd;    /* exit: the status. wait: the child */
     int new_fd;
-    uint64_t offset; /* in the file, bytes */
+    uint64_t offset; /* in the file, bytes; the new address of mremap */
     unsigned file;   /* of open, unlink: which name */
     uint8_t data[OPERATION_DATA];
 };

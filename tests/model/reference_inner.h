@@ -78,6 +78,10 @@ int64_t reference_run_mprotect(struct reference_vm *vm, struct reference_process
                                const struct operation *op);
 int64_t reference_run_msync(struct reference_vm *vm, struct reference_process *p,
                             const struct operation *op);
+int64_t reference_run_mremap(struct reference_vm *vm, struct reference_process *p,
+                             const struct operation *op);
+int64_t reference_run_madvise(struct reference_vm *vm, struct reference_process *p,
+                              const struct operation *op);
 int64_t reference_run_brk(struct reference_vm *vm, struct reference_process *p,
                           const struct operation *op);
 

@@ -4,6 +4,7 @@
 #include "model/reference_inner.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
@@ -182,6 +183,67 @@ int64_t reference_run_msync(struct reference_vm *vm, struct reference_process *p
             break;
         if ((op->flags & MS_SYNC) && page->mapped && page->shared && page->may_write)
             reference_object_write_back(page->object, page->index, page->index + 1);
+    }
+    return result;
+}
+
+/* The page without its contents, as MADV_DONTNEED and MREMAP_DONTUNMAP leave it. */
+static void page_empty(struct reference_page *page)
+{
+    page->own = page->object == NULL;
+    memset(page->bytes, 0, sizeof(page->bytes));
+}
+
+/*
+ * Plain moves only (FIXED, equal lengths): every mapped page of the range goes to its place at the
+ * target; what a gap of the source would cover there stays.
+ */
+int64_t reference_run_mremap(struct reference_vm *vm, struct reference_process *p,
+                             const struct operation *op)
+{
+    uint64_t bytes = page_ceil(op->bytes);
+
+    if (op->addr % PAGE_BYTES != 0 || bytes == 0 || op->offset % PAGE_BYTES != 0)
+        return -EINVAL;
+    if (op->addr + bytes > op->offset && op->offset + bytes > op->addr)
+        return -EINVAL;
+    if (!reference_window_page(vm, p, op->addr)->mapped)
+        return -EFAULT;
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
+        struct reference_page *from = reference_window_page(vm, p, op->addr + at);
+        struct reference_page *to = reference_window_page(vm, p, op->offset + at);
+
+        if (!from->mapped)
+            continue;
+        reference_page_unmap(to);
+        *to = *from;
+        reference_object_get(to->object);
+        if (op->flags & REFERENCE_DONTUNMAP)
+            page_empty(from);
+        else
+            reference_page_unmap(from);
+    }
+    return (int64_t)op->offset;
+}
+
+/* Holes are passed over and told at the end. */
+int64_t reference_run_madvise(struct reference_vm *vm, struct reference_process *p,
+                              const struct operation *op)
+{
+    uint64_t bytes = page_ceil(op->bytes);
+    int64_t result = 0;
+
+    if (op->addr % PAGE_BYTES != 0 || (op->bytes != 0 && bytes == 0) || op->addr + bytes < op->addr)
+        return -EINVAL;
+    for (uint64_t at = 0; at < bytes; at += PAGE_BYTES) {
+        struct reference_page *page = reference_window_page(vm, p, op->addr + at);
+
+        if (!page->mapped)
+            result = -ENOMEM;
+        else if (op->flags == MADV_DONTNEED)
+            page_empty(page);
+        else if (op->flags == MADV_DONTFORK || op->flags == MADV_DOFORK)
+            page->no_fork = op->flags == MADV_DONTFORK;
     }
     return result;
 }

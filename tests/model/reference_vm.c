@@ -30,8 +30,11 @@ static int64_t run_fork(struct reference_vm *vm, const struct reference_process 
     *child = *p;
     child->pid = ++vm->last_pid;
     child->parent = p->pid;
-    for (unsigned i = 0; i < REFERENCE_PAGES; i++)
+    for (unsigned i = 0; i < REFERENCE_PAGES; i++) {
+        if (child->page[i].no_fork)
+            child->page[i] = (struct reference_page){0};
         reference_object_get(child->page[i].object);
+    }
     for (unsigned i = 0; i < REFERENCE_FDS; i++)
         reference_object_get(child->fds[i].object);
     return child->pid;
@@ -153,6 +156,10 @@ static int64_t run_on_memory(struct reference_vm *vm, struct reference_process *
         return reference_run_msync(vm, p, op);
     case OPERATION_BRK:
         return reference_run_brk(vm, p, op);
+    case OPERATION_MREMAP:
+        return reference_run_mremap(vm, p, op);
+    case OPERATION_MADVISE:
+        return reference_run_madvise(vm, p, op);
     case OPERATION_FORK:
         return run_fork(vm, p);
     case OPERATION_EXIT:

@@ -42,6 +42,7 @@ struct reference_page {
     bool mapped;
     bool shared;
     bool may_write; /* mprotect may give PROT_WRITE */
+    bool no_fork;   /* MADV_DONTFORK: children do not get it */
     bool own;       /* `bytes` is its memory: anonymous, or a copy of the file's page */
     int prot;
     struct reference_object *object; /* NULL: private anonymous */

@@ -183,13 +183,15 @@ void session_step(struct session *s)
 }
 
 /*
- * Is it an operation of which a part may remain when the rest fails? write(2), mprotect(2), and
- * what writes back.
+ * Is it an operation of which a part may remain when the rest fails? write(2), what goes area
+ * by area, and what writes back.
  */
 static bool session_is_partial(const struct operation *op)
 {
     switch (op->kind) {
     case OPERATION_MPROTECT:
+    case OPERATION_MREMAP:
+    case OPERATION_MADVISE:
     case OPERATION_PREAD:
     case OPERATION_PWRITE:
     case OPERATION_MSYNC:

@@ -267,10 +267,51 @@ static void resize_one(struct model *m)
     imap_resize(&m->map, old_start, changed->start, changed->end);
 }
 
+/* Cuts an interval in two. As with an insertion, what fails for want of memory changes nothing. */
+static void split_one(struct model *m)
+{
+    if (m->count == 0 || m->count == MODEL_MAX)
+        return;
+    size_t i = prng_below(&m->chance, m->count);
+    struct model_interval upper = m->intervals[i];
+    if (upper.end - upper.start < 2)
+        return;
+    upper.start += 1 + prng_below(&m->chance, upper.end - upper.start - 1);
+    upper.value = (void *)(uintptr_t)++m->next_value;
+
+    m->alloc.fail_at = prng_below(&m->chance, 4) == 0 ? m->alloc.calls + 1 : 0;
+    int err = imap_split(&m->map, m->intervals[i].start, upper.start, upper.value);
+    if (err != 0) {
+        assert_int_equal(err, -ENOMEM);
+        assert_int_equal(m->alloc.calls, m->alloc.fail_at);
+        compare_all(m);
+        err = imap_split(&m->map, m->intervals[i].start, upper.start, upper.value);
+    }
+    assert_int_equal(err, 0);
+    m->alloc.fail_at = 0;
+    m->intervals[i].end = upper.start;
+    array_insert(m, i + 1, upper);
+}
+
+/* Two neighbours become one, whether they touch or not. */
+static void join_one(struct model *m)
+{
+    if (m->count < 2)
+        return;
+    size_t i = prng_below(&m->chance, m->count - 1);
+    imap_join(&m->map, m->intervals[i].start);
+    m->intervals[i].end = m->intervals[i + 1].end;
+    array_erase(m, i + 1);
+}
+
 static void operate(struct model *m, bool growing)
 {
     uint64_t dice = prng_below(&m->chance, 100);
-    if (dice < (growing ? 45U : 15U))
+    if (dice < (growing ? 15U : 5U))
+        split_one(m);
+    else if (dice < (growing ? 17U : 12U))
+        join_one(m);
+    else if (dice < (growing ? 45U : 15U))
         insert_one(m);
     else if (dice < (growing ? 50U : 18U))
         insert_reserved(m);

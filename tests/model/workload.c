@@ -369,6 +369,33 @@ static void draw_msync(struct workload *w, struct operation *op)
     op->flags = flags[below(w, sizeof(flags) / sizeof(flags[0]))];
 }
 
+/* Plain moves, which may span areas, inside of the window: the fences outside must stay. */
+static void draw_mremap(struct workload *w, struct operation *op)
+{
+    static const int flags[] = {MREMAP_MAYMOVE | MREMAP_FIXED, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                MREMAP_MAYMOVE | MREMAP_FIXED | REFERENCE_DONTUNMAP};
+    struct range r = draw_range(w);
+    uint64_t pages = range_bytes(r) / PAGE_BYTES;
+
+    op->addr = r.start;
+    op->bytes = range_bytes(r) - (one_in(w, 4) ? below(w, PAGE_BYTES) : 0);
+    op->offset = w->vm->window + below(w, REFERENCE_PAGES - pages + 1) * PAGE_BYTES;
+    op->flags = flags[below(w, 3)];
+    if (one_in(w, 40))
+        op->addr += 1 + below(w, PAGE_BYTES - 1);
+    if (one_in(w, 40))
+        op->offset++;
+}
+
+static void draw_madvise(struct workload *w, struct operation *op)
+{
+    static const int advice[] = {MADV_DONTNEED, MADV_DONTNEED, MADV_DONTNEED, MADV_RANDOM,
+                                 MADV_NORMAL,   MADV_DONTFORK, MADV_DOFORK};
+
+    draw_call_range(w, op);
+    op->flags = advice[below(w, sizeof(advice) / sizeof(advice[0]))];
+}
+
 static void draw_brk(struct workload *w, struct operation *op)
 {
     op->addr = w->vm->window + below(w, 10) * PAGE_BYTES + below(w, 2) * below(w, PAGE_BYTES);
@@ -428,13 +455,14 @@ static void draw_ftruncate(struct workload *w, const struct reference_process *p
 
 /* How often, relative to the sum of all. */
 static const unsigned weights[OPERATION_KINDS] = {
-    [OPERATION_MMAP] = 14,  [OPERATION_MUNMAP] = 5,    [OPERATION_MPROTECT] = 9,
-    [OPERATION_MSYNC] = 5,  [OPERATION_BRK] = 4,       [OPERATION_LOAD] = 16,
-    [OPERATION_STORE] = 24, [OPERATION_FETCH] = 2,     [OPERATION_FORK] = 4,
-    [OPERATION_EXIT] = 3,   [OPERATION_WAIT] = 2,      [OPERATION_OPEN] = 3,
-    [OPERATION_CLOSE] = 2,  [OPERATION_DUP2] = 1,      [OPERATION_PREAD] = 6,
-    [OPERATION_PWRITE] = 7, [OPERATION_FTRUNCATE] = 6, [OPERATION_FSYNC] = 2,
-    [OPERATION_SYNC] = 1,   [OPERATION_UNLINK] = 1,
+    [OPERATION_MMAP] = 14,   [OPERATION_MUNMAP] = 5,    [OPERATION_MPROTECT] = 9,
+    [OPERATION_MSYNC] = 5,   [OPERATION_BRK] = 4,       [OPERATION_LOAD] = 16,
+    [OPERATION_STORE] = 24,  [OPERATION_FETCH] = 2,     [OPERATION_FORK] = 4,
+    [OPERATION_EXIT] = 3,    [OPERATION_WAIT] = 2,      [OPERATION_OPEN] = 3,
+    [OPERATION_CLOSE] = 2,   [OPERATION_DUP2] = 1,      [OPERATION_PREAD] = 6,
+    [OPERATION_PWRITE] = 7,  [OPERATION_FTRUNCATE] = 6, [OPERATION_FSYNC] = 2,
+    [OPERATION_SYNC] = 1,    [OPERATION_UNLINK] = 1,    [OPERATION_MREMAP] = 7,
+    [OPERATION_MADVISE] = 5,
 };
 
 static enum operation_kind draw_kind(struct workload *w)
@@ -469,6 +497,12 @@ static void draw_arguments(struct workload *w, const struct reference_process *p
         break;
     case OPERATION_BRK:
         draw_brk(w, op);
+        break;
+    case OPERATION_MREMAP:
+        draw_mremap(w, op);
+        break;
+    case OPERATION_MADVISE:
+        draw_madvise(w, op);
         break;
     case OPERATION_LOAD:
     case OPERATION_STORE:
@@ -521,6 +555,8 @@ static uint64_t operation_frames(const struct workload *w, const struct operatio
         return op->bytes > WINDOW_BYTES ? 0 : op->bytes / PAGE_BYTES + 1;
     case OPERATION_BRK:
         return 10;
+    case OPERATION_MREMAP:
+        return op->flags & REFERENCE_DONTUNMAP ? op->bytes / PAGE_BYTES + 1 : 1;
     case OPERATION_FORK:
         return (workload_frames(w) / WORKLOAD_LIVE) + REFERENCE_PAGES / 2;
     default:

@@ -30,10 +30,12 @@ static void blocks_and_calls_are_counted(void **state)
     second = alloc_resize(&a, second, 100000);
     assert_int_equal(a.calls, 3);
     assert_int_equal(a.live_blocks, 2);
+    assert_in_range(a.live_bytes, 100000, 110000);
     alloc_release(&a, first);
     alloc_release(&a, second);
     assert_int_equal(a.calls, 3);
     assert_int_equal(a.live_blocks, 0);
+    assert_int_equal(a.live_bytes, 0);
 }
 
 static void nothing_asked_for_is_still_a_block(void **state)

@@ -203,6 +203,77 @@ static void intervals_in_order_fill_their_nodes_well(void **state)
 
 /* ---- contracts ---- */
 
+/* ---- splitting and joining ---- */
+
+static void a_split_gives_the_upper_part_a_value_of_its_own(void **state)
+{
+    struct imap_fixture *f = *state;
+    static const char upper[] = "u";
+    imap_fixture_draw(&f->map, "aaaa.bbbb");
+    assert_int_equal(imap_split(&f->map, 5, 6, (void *)(uintptr_t)upper), 0);
+    imap_fixture_assert_picture(&f->map, "aaaa.buuu");
+    assert_int_equal(imap_split(&f->map, 0, 3, (void *)(uintptr_t)upper), 0);
+    imap_fixture_assert_picture(&f->map, "aaau.buuu");
+    assert_true(imap_check(&f->map));
+}
+
+static void joined_neighbours_keep_the_lower_value_and_cover_the_hole(void **state)
+{
+    struct imap_fixture *f = *state;
+    imap_fixture_draw(&f->map, "aabb..cc.d");
+    imap_join(&f->map, 0);
+    imap_fixture_assert_picture(&f->map, "aaaa..cc.d");
+    imap_join(&f->map, 0);
+    imap_fixture_assert_picture(&f->map, "aaaaaaaa.d");
+    imap_join(&f->map, 0);
+    imap_fixture_assert_picture(&f->map, "aaaaaaaaaa");
+    assert_true(imap_check(&f->map));
+}
+
+/* At each interval, and so at each edge of a node, with full and with half-full nodes. */
+static void every_interval_of_a_large_map_is_split_and_joined_again(void **state)
+{
+    struct imap_fixture *f = *state;
+    struct imap_entry entry;
+    const uint64_t count = 400;
+    imap_fixture_fill(&f->map, count);
+    for (uint64_t at = 0; at < count * 10; at += 10) {
+        assert_int_equal(imap_split(&f->map, at, at + 2, f), 0);
+        assert_true(imap_check(&f->map));
+        assert_true(imap_find(&f->map, at + 2, &entry));
+        assert_ptr_equal(entry.value, f);
+        imap_join(&f->map, at);
+        assert_true(imap_check(&f->map));
+        assert_true(imap_find(&f->map, at + 2, &entry));
+        assert_true(entry.start == at && entry.end == at + 5 && entry.value == &f->map);
+    }
+    while (f->map.count > 1) {
+        imap_join(&f->map, 0);
+        assert_true(imap_check(&f->map));
+    }
+}
+
+static void a_split_without_memory_changes_nothing(void **state)
+{
+    struct imap_fixture *f = *state;
+    struct imap_entry entry;
+    void *taken[200];
+    size_t count = 0;
+    imap_fixture_fill(&f->map, IMAP_SLOTS); /* one full leaf */
+    while (f->map.nodes.free_count > 0)
+        taken[count++] = pool_get(&f->map.nodes);
+    f->alloc.fail_at = f->alloc.calls + 1;
+    assert_int_equal(imap_split(&f->map, 50, 52, f), -ENOMEM);
+    f->alloc.fail_at = 0;
+    while (count > 0)
+        pool_put(&f->map.nodes, taken[--count]);
+    assert_true(imap_check(&f->map));
+    assert_int_equal(f->map.count, IMAP_SLOTS);
+    assert_true(imap_find(&f->map, 52, &entry) && entry.start == 50);
+    assert_int_equal(imap_split(&f->map, 50, 52, f), 0);
+    assert_true(imap_check(&f->map));
+}
+
 /* One misuse: an insertion, or with `old` a change of the interval that starts there. */
 struct misuse {
     struct imap *map;
@@ -221,6 +292,18 @@ static void misuse_resize(void *argument)
 {
     struct misuse *m = argument;
     imap_resize(m->map, m->old, m->start, m->end);
+}
+
+static void misuse_split(void *argument)
+{
+    struct misuse *m = argument;
+    (void)!imap_split(m->map, m->old, m->start, m);
+}
+
+static void misuse_join(void *argument)
+{
+    struct misuse *m = argument;
+    imap_join(m->map, m->old);
 }
 
 static void misuse_erase(void *argument)
@@ -265,6 +348,20 @@ static void empty_intervals_and_searches_break_a_contract(void **state)
     assert_true(death_by_contract(misuse_gap_search, &m, "bytes > 0"));
 }
 
+static void a_split_at_an_end_and_a_join_of_the_last_break_a_contract(void **state)
+{
+    struct imap_fixture *f = *state;
+    imap_fixture_fill(&f->map, 3);
+    struct misuse m = {.map = &f->map, .old = 20, .start = 20};
+    assert_true(death_by_contract(misuse_split, &m, "start < at"));
+    m.start = 25;
+    assert_true(death_by_contract(misuse_split, &m, "start < at"));
+    assert_true(death_by_contract(misuse_join, &m, "found"));
+    m.old = 21;
+    assert_true(death_by_contract(misuse_join, &m, "slot"));
+    assert_true(death_by_contract(misuse_split, &m, "slot"));
+}
+
 static void an_interval_that_is_not_there_breaks_a_contract(void **state)
 {
     struct imap_fixture *f = *state;
@@ -292,8 +389,13 @@ int main(void)
         IMAP_TEST(resizing_every_interval_of_a_large_map_keeps_the_tree_right),
         IMAP_TEST(every_order_of_insertion_makes_the_same_map),
         IMAP_TEST(intervals_in_order_fill_their_nodes_well),
+        IMAP_TEST(a_split_gives_the_upper_part_a_value_of_its_own),
+        IMAP_TEST(joined_neighbours_keep_the_lower_value_and_cover_the_hole),
+        IMAP_TEST(every_interval_of_a_large_map_is_split_and_joined_again),
+        IMAP_TEST(a_split_without_memory_changes_nothing),
         IMAP_TEST(overlapping_a_neighbour_breaks_a_contract),
         IMAP_TEST(empty_intervals_and_searches_break_a_contract),
+        IMAP_TEST(a_split_at_an_end_and_a_join_of_the_last_break_a_contract),
         IMAP_TEST(an_interval_that_is_not_there_breaks_a_contract),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,28 @@ static void the_checker_sees_wrong_links_between_leaves(void **state)
     assert_true(imap_check(&f->map));
 }
 
+static void the_checker_sees_a_finger_that_leads_elsewhere(void **state)
+{
+    struct imap_fixture *f = *state;
+    struct imap_entry entry;
+    tall_root(f);
+    assert_true(imap_find(&f->map, 1500, &entry));
+    assert_ptr_equal(f->map.finger.node[0], entry.leaf);
+    for (unsigned level = 0; level < f->map.height; level++) {
+        struct imap_node *right = f->map.finger.node[level];
+        f->map.finger.node[level] = level == 0 ? entry.leaf->next : entry.leaf;
+        assert_false(imap_check(&f->map));
+        f->map.finger.node[level] = right;
+        unsigned slot = f->map.finger.slot[level];
+        f->map.finger.slot[level] = slot == 0 ? 1 : slot - 1;
+        assert_int_equal(imap_check(&f->map), level == 0); /* of a leaf it means nothing */
+        f->map.finger.slot[level] = IMAP_SLOTS;
+        assert_int_equal(imap_check(&f->map), level == 0);
+        f->map.finger.slot[level] = slot;
+    }
+    assert_true(imap_check(&f->map));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +166,7 @@ int main(void)
         IMAP_TEST(the_checker_sees_an_empty_map_that_is_not),
         IMAP_TEST(the_checker_sees_wrong_counts_and_heights),
         IMAP_TEST(the_checker_sees_wrong_links_between_leaves),
+        IMAP_TEST(the_checker_sees_a_finger_that_leads_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

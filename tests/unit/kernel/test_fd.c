@@ -28,6 +28,7 @@ static int set_up(void **state)
 {
     struct fixture *f = test_calloc(1, sizeof(*f));
 
+    f->fds.limit = FD_LIMIT;
     for (unsigned i = 0; i < 4; i++) {
         f->files[i].mapped.refs = 1;
         f->files[i].mapped.release = never_released;

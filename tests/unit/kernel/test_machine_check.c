@@ -2,7 +2,9 @@
  * The machine's own checker: each invariant that only the machine can see is broken on purpose.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -10,6 +12,8 @@
 #include <cmocka.h>
 
 #include "kernel/calls.h"
+#include "kernel/fault_handler.h"
+#include "kernel/uffd.h"
 
 /* Two processes that share memory and an open file; both have run. */
 static int set_up(void **state)
@@ -86,7 +90,7 @@ static void the_checker_sees_a_hart_that_runs_what_no_process_has(void **state)
 static void the_checker_sees_a_lost_reference_of_an_open_file(void **state)
 {
     struct mw_machine *m = *state;
-    struct open_file *file = fd_get(&machine_process(m, 1)->fds, 0);
+    struct open_file *file = fd_get(machine_process(m, 1)->fds, 0);
 
     assert_int_equal(file->mapped.refs, 4); /* a descriptor and an area in each process */
     file->mapped.refs++;
@@ -115,12 +119,28 @@ static void the_checker_sees_an_ended_process_that_holds_something(void **state)
     assert_int_equal(mw_exit(m, 2, 0), 0);
     child = radix_get(&m->processes.by_pid, 2);
     assert_true(mw_check(m));
-    child->fds.capacity = 1;
+    child->fds = machine_process(m, 1)->fds;
     assert_false(mw_check(m));
-    child->fds.capacity = 0;
+    child->fds = NULL;
     m->processes.live++;
     assert_false(mw_check(m));
     m->processes.live--;
+    assert_true(mw_check(m));
+}
+
+static void the_checker_sees_a_lost_user_of_an_address_space(void **state)
+{
+    struct mw_machine *m = *state;
+    struct process *p = machine_process(m, 1);
+
+    assert_int_equal(mw_clone(m, 1, CLONE_VM | CLONE_FILES | SIGCHLD, 3), 3);
+    assert_true(mw_check(m));
+    p->mm->users++;
+    assert_false(mw_check(m));
+    p->mm->users--;
+    p->fds->users--;
+    assert_false(mw_check(m));
+    p->fds->users++;
     assert_true(mw_check(m));
 }
 
@@ -131,6 +151,48 @@ static void the_checker_sees_a_leaked_reference_of_a_frame(void **state)
     frame_get(m->mm_env.zero);
     assert_false(mw_check(m));
     frame_put(&m->frames, m->mm_env.zero);
+    assert_true(mw_check(m));
+}
+
+static enum mw_fault_answer no_handler(void *context, struct mw_machine *m,
+                                       const struct mw_fault *fault)
+{
+    (void)context;
+    (void)m;
+    (void)fault;
+    return MW_FAULT_NOT_MINE;
+}
+
+static void the_checker_sees_ranges_of_handlers_out_of_order(void **state)
+{
+    struct mw_machine *m = *state;
+    struct fault_handlers *h;
+    struct fault_handler first;
+
+    assert_int_equal(mw_set_range_handler(m, 1, 2 * PAGE_BYTES, PAGE_BYTES, no_handler, NULL), 0);
+    assert_int_equal(mw_set_range_handler(m, 1, PAGE_BYTES, PAGE_BYTES, no_handler, NULL), 0);
+    assert_true(mw_check(m));
+    h = machine_process(m, 1)->mm->upper;
+    first = h->ranges[0];
+    h->ranges[0] = h->ranges[1];
+    assert_false(mw_check(m));
+    h->ranges[0] = first;
+    assert_true(mw_check(m));
+}
+
+static void the_checker_sees_a_userfaultfd_of_nobody(void **state)
+{
+    struct mw_machine *m = *state;
+    struct uffd *u;
+    struct mm *mm;
+
+    assert_int_equal(mw_uffd_open(m, 1, 1), 1);
+    assert_true(mw_check(m));
+    u = radix_get(&m->uffds, 1);
+    mm = u->mm;
+    u->mm = (struct mm *)(void *)u;
+    assert_false(mw_check(m));
+    u->mm = mm;
     assert_true(mw_check(m));
 }
 
@@ -145,7 +207,10 @@ int main(void)
         TEST(the_checker_sees_a_lost_reference_of_an_open_file),
         TEST(the_checker_sees_two_processes_with_one_asid),
         TEST(the_checker_sees_an_ended_process_that_holds_something),
+        TEST(the_checker_sees_a_lost_user_of_an_address_space),
         TEST(the_checker_sees_a_leaked_reference_of_a_frame),
+        TEST(the_checker_sees_ranges_of_handlers_out_of_order),
+        TEST(the_checker_sees_a_userfaultfd_of_nobody),
     };
 
     return cmocka_run_group_tests_name("machine_check", tests, NULL, NULL);

@@ -38,7 +38,7 @@ static struct maps read_maps(struct alloc *a, const char *file, struct mw_run_re
 
 static void snapshots_are_taken_once_each_in_their_order(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct mw_run_result result;
     struct maps maps = read_maps(&a, DATA "family.maps", &result);
     const struct maps_snapshot *s;
@@ -76,7 +76,7 @@ static void lines_that_are_no_maps_are_counted(void **state)
     };
     char path[] = "/tmp/mapwalk-maps-XXXXXX";
     int fd = mkstemp(path);
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct mw_run_result result;
     struct maps maps;
 

@@ -32,7 +32,7 @@ static const char *make_file(char path[32], const char *bytes, size_t count)
 
 static void lines_come_one_by_one_with_their_numbers(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct reader r;
     char path[32];
     char *line;
@@ -61,7 +61,7 @@ static void lines_come_one_by_one_with_their_numbers(void **state)
 
 static void a_line_longer_than_the_buffer_is_dropped_and_counted(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     size_t long_bytes = 3 * READER_BYTES + 17;
     size_t bytes = 3 + long_bytes + 1 + 3;
     char *text = malloc(bytes);
@@ -92,7 +92,7 @@ static void a_line_longer_than_the_buffer_is_dropped_and_counted(void **state)
 
 static void a_line_of_exactly_the_buffer_is_a_line(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     char *text = malloc(READER_BYTES);
     struct reader r;
     char path[32];
@@ -114,7 +114,7 @@ static void a_line_of_exactly_the_buffer_is_a_line(void **state)
 
 static void lines_survive_the_edge_of_the_buffer(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     size_t count = 300000; /* lines of 7 bytes: the buffer's edge falls inside one */
     char *text = malloc(count * 7 + 1);
     struct reader r;
@@ -139,7 +139,7 @@ static void lines_survive_the_edge_of_the_buffer(void **state)
 
 static void blocks_hold_whole_lines_and_may_be_taken_in_part(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct reader r;
     char path[32];
     char *start;
@@ -163,7 +163,7 @@ static void blocks_hold_whole_lines_and_may_be_taken_in_part(void **state)
 
 static void a_head_that_was_read_already_comes_first(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct reader r;
     char path[32];
     char *line;
@@ -184,7 +184,7 @@ static void a_head_that_was_read_already_comes_first(void **state)
 
 static void what_cannot_be_opened_or_read_is_reported(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct reader r;
     char *line;
     size_t length;
@@ -202,7 +202,7 @@ static void what_cannot_be_opened_or_read_is_reported(void **state)
 
 static void names_hold_values_and_can_be_given_new_ones(void **state)
 {
-    struct alloc a = {0, 0, 0};
+    struct alloc a = {0};
     struct symbols s;
     uint64_t value = 0;
     char name[16];

@@ -15,6 +15,10 @@ static void fixture_configure(struct mw_config *config)
     config->brk_base = 0x10000000;
     config->stack_limit_bytes = 1 << 20;
     config->max_map_count = 1000;
+    config->limit_as_bytes = MW_UNLIMITED;
+    config->limit_data_bytes = MW_UNLIMITED;
+    config->limit_memlock_bytes = MW_UNLIMITED;
+    config->overcommit_ratio = 50;
 }
 
 static void fixture_hardware(struct fixture *f)

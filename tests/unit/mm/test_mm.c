@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "mm/uffd.h"
+
 /* ---- faults ---- */
 
 static void an_outcome_tells_signal_code_and_reason(void **state)
@@ -235,8 +237,81 @@ static void the_checker_sees_a_page_outside_every_area(void **state)
     vma_set_remove(&f->mm->vmas, v);
     assert_false(mm_check(f->mm));
     assert_int_equal(vma_set_reserve(&f->mm->vmas, 1), 0);
-    vma_set_add(&f->mm->vmas, &model);
+    vma_set_add(&f->mm->vmas, &model, VMA_MERGE_BOTH);
     assert_true(mm_check(f->mm));
+}
+
+static void the_checker_sees_a_private_page_without_a_history(void **state)
+{
+    struct fixture *f = *state;
+    struct vma *v;
+    uint64_t history;
+
+    fixture_map(f, BASE, PAGE, RW, MAP_PRIVATE, NULL);
+    fixture_access(f, f->mm, BASE, MW_STORE);
+    v = vma_set_find(&f->mm->vmas, BASE);
+    history = v->history;
+    v->history = 0;
+    assert_false(mm_check(f->mm));
+    v->history = history;
+    assert_true(mm_check(f->mm));
+}
+
+static void the_checker_sees_a_write_protected_page_that_is_writable(void **state)
+{
+    struct fixture *f = *state;
+    struct range r = {BASE, BASE + PAGE};
+
+    fixture_map(f, BASE, PAGE, RW, MAP_PRIVATE, NULL);
+    fixture_access(f, f->mm, BASE, MW_STORE);
+    assert_int_equal(mm_uffd_register(f->mm, r, 1, VMA_UFFD_WP), 0);
+    assert_int_equal(radix_insert(&f->mm->uffd_marks, BASE >> PAGE_SHIFT, f->mm), 0);
+    assert_false(mm_check(f->mm));
+    mm_uffd_drop_marks(f->mm, r);
+    assert_true(mm_check(f->mm));
+    assert_int_equal(mm_uffd_protect(f->mm, r, true), 0);
+    assert_true(mm_uffd_is_marked(f->mm, BASE));
+    assert_true(mm_check(f->mm));
+}
+
+static void the_checker_sees_a_guard_where_a_page_is_or_no_area(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t page = BASE >> PAGE_SHIFT;
+
+    assert_int_equal(radix_insert(&f->mm->guards, page, f->mm), 0);
+    assert_false(mm_check(f->mm));
+    fixture_map(f, BASE, PAGE, RW, MAP_PRIVATE, NULL);
+    assert_false(mm_check(f->mm)); /* the area does not know of it */
+    radix_remove(&f->mm->guards, page);
+    assert_int_equal(mm_madvise(f->mm, BASE, PAGE, 102 /* MADV_GUARD_INSTALL */), 0);
+    assert_true(mm_check(f->mm));
+    radix_remove(&f->mm->guards, page);
+    fixture_access(f, f->mm, BASE, MW_STORE);
+    assert_true(mm_check(f->mm));
+    assert_int_equal(radix_insert(&f->mm->guards, page, f->mm), 0);
+    assert_false(mm_check(f->mm)); /* there is a page */
+    radix_remove(&f->mm->guards, page);
+}
+
+static void a_guard_that_cannot_be_had_leaves_those_before_it(void **state)
+{
+    struct fixture *f = *state;
+    int failed = 0;
+    int err = -ENOMEM;
+
+    fixture_map(f, BASE, 80 * PAGE, RW, MAP_PRIVATE, NULL);
+    for (uint64_t n = 1; err != 0 && n < 20; n++) {
+        f->alloc.fail_at = f->alloc.calls + n;
+        err = mm_madvise(f->mm, BASE, 80 * PAGE, 102 /* MADV_GUARD_INSTALL */);
+        f->alloc.fail_at = 0;
+        failed += err == -ENOMEM;
+        assert_true(err == 0 || err == -ENOMEM);
+        assert_true(mm_check(f->mm));
+        assert_int_equal(mm_madvise(f->mm, BASE, 80 * PAGE, 103 /* MADV_GUARD_REMOVE */), 0);
+    }
+    assert_true(failed > 0);
+    assert_int_equal(err, 0);
 }
 
 static void the_checker_sees_a_writable_file_page_that_is_not_tagged_dirty(void **state)
@@ -351,6 +426,10 @@ int main(void)
         TEST(the_checker_sees_a_right_that_the_area_does_not_give),
         TEST(the_checker_sees_a_writable_page_that_others_share),
         TEST(the_checker_sees_a_page_outside_every_area),
+        TEST(the_checker_sees_a_private_page_without_a_history),
+        TEST(the_checker_sees_a_write_protected_page_that_is_writable),
+        TEST(the_checker_sees_a_guard_where_a_page_is_or_no_area),
+        TEST(a_guard_that_cannot_be_had_leaves_those_before_it),
         TEST(the_checker_sees_a_writable_file_page_that_is_not_tagged_dirty),
         TEST(the_checker_sees_a_stale_translation),
         TEST(the_checker_sees_a_frame_that_is_not_the_files),

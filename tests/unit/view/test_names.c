@@ -101,6 +101,7 @@ static void each_type_of_field_has_its_form(void **state)
                                      .seed = 7,
                                      .placement = MW_PLACE_FIRST_FIT,
                                      .costs = {.block_byte_ps = 500, .tlb_l2_hit = 9}};
+    const struct mw_config placed = {.placement = MW_PLACE_HEAP_END};
     struct config_text_words custom = words;
     char out[64];
 
@@ -123,6 +124,7 @@ static void each_type_of_field_has_its_form(void **state)
     assert_field(&config, "placement", "first-fit");
     assert_field(&config, "costs.block-byte-ps", "500");
     assert_false(config_text_format(&config, &words, "no such key", out, sizeof(out)));
+    assert_field(&placed, "placement", "heap-end");
     custom.tlbs = NULL;
     assert_true(config_text_format(&config, &custom, "tlb", out, sizeof(out)));
     assert_string_equal(out, "custom");

@@ -1,0 +1,109 @@
+/*
+ * Calls of logs whose effect only later lines show: mremap, madvise, sizes of files, waitid.
+ */
+#include "unit/load/world.h"
+
+#define LOG_HEAD                                                                      \
+    "100 execve(\"/bin/x\", [\"x\"], 0x7ff /* 3 vars */) = 0\n"                       \
+    "100 brk(NULL) = 0x10000000\n"                                                    \
+    "100 mmap(NULL, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = " \
+    "0x3ff7ffe000\n"
+
+static void assert_area(struct world *w, uint64_t start, uint64_t end)
+{
+    struct mw_vma area;
+
+    assert_int_equal(mw_vma_next(w->machine, 100, start, &area), 0);
+    assert_int_equal(area.start, start);
+    assert_int_equal(area.end, end);
+}
+
+static void run(struct world *w, const char *text)
+{
+    world_config(w, MW_FORMAT_STRACE);
+    world_start(w);
+    assert_int_equal(world_run_text(w, text), 0);
+    assert_int_equal(w->result.lines_bad, 0);
+    assert_int_equal(w->result.calls_skipped, 0);
+}
+
+/* The simulator would grow it in place; the log moved it, over itself and then away. */
+static void a_mapping_that_mremap_moves_is_where_the_log_has_it(void **state)
+{
+    struct world w;
+
+    (void)state;
+    run(&w, LOG_HEAD "100 mremap(0x3ff7ffe000, 8192, 16384, MREMAP_MAYMOVE) = 0x3ff7ffc000\n"
+                     "100 mremap(0x3ff7ffc000, 16384, 32768, MREMAP_MAYMOVE) = 0x3000100000\n"
+                     "100 mremap(0x3000100000, 32768, 4096, 0) = 0x3000100000\n");
+    assert_area(&w, 0x3000100000, 0x3000101000);
+    assert_int_equal(w.result.addresses_checked, 2);
+    assert_int_equal(w.result.calls_differing, 0);
+    world_end(&w);
+}
+
+static void advice_is_given_to_what_the_log_never_mapped(void **state)
+{
+    struct world w;
+    struct mw_vma area;
+
+    (void)state;
+    run(&w, LOG_HEAD "100 madvise(0x2000000000, 8192, MADV_DONTFORK) = 0\n"
+                     "100 madvise(0x3ff7ffe000, 8192, 77) = -1 EINVAL (Invalid argument)\n");
+    assert_int_equal(mw_vma_next(w.machine, 100, 0x2000000000, &area), 0);
+    assert_int_equal(area.start, 0x2000000000);
+    assert_true(area.flags & MW_VMA_DONTCOPY);
+    assert_int_equal(w.result.calls_differing, 0);
+    world_end(&w);
+}
+
+static void a_file_is_as_long_as_fstat_and_mremap_show(void **state)
+{
+    struct world w;
+
+    (void)state;
+    run(&w, LOG_HEAD
+        "100 openat(AT_FDCWD, \"/etc/f\", O_RDONLY) = 3\n"
+        "100 fstat(3, {st_mode=S_IFREG|0644, st_size=5000, ...}) = 0\n"
+        "100 openat(AT_FDCWD, \"/etc/g\", O_RDONLY) = 4\n"
+        "100 newfstatat(4, \"\", {st_mode=S_IFREG|0644, st_size=7000, ...}, AT_EMPTY_PATH) = 0\n"
+        "100 newfstatat(AT_FDCWD, \"/etc/h\", {st_mode=S_IFREG|0644, st_size=9, ...}, 0) = 0\n"
+        "100 openat(AT_FDCWD, \"/etc/i\", O_RDONLY) = 5\n"
+        "100 mmap(0x3000000000, 8192, PROT_READ, MAP_PRIVATE|MAP_FIXED, 5, 4096) = 0x3000000000\n"
+        "100 mremap(0x3000000000, 8192, 20480, MREMAP_MAYMOVE) = 0x3000000000\n");
+    assert_int_equal(mw_file_size(w.machine, "/etc/f"), 5000);
+    assert_int_equal(mw_file_size(w.machine, "/etc/g"), 7000);
+    assert_int_equal(mw_file_size(w.machine, "/etc/h"), -ENOENT);
+    assert_int_equal(mw_file_size(w.machine, "/etc/i"), 4096 + 20480);
+    assert_area(&w, 0x3000000000, 0x3000005000);
+    world_end(&w);
+}
+
+static void waitid_reaps_whom_the_log_names(void **state)
+{
+    struct world w;
+    struct mw_stats stats;
+
+    (void)state;
+    run(&w, LOG_HEAD "100 clone(child_stack=NULL, flags=SIGCHLD) = 101\n"
+                     "101 exit_group(0) = ?\n"
+                     "100 waitid(P_PID, 101, {si_signo=SIGCHLD, si_code=CLD_EXITED, si_pid=101, "
+                     "si_uid=0, si_status=0}, WEXITED, NULL) = 0\n");
+    mw_stats(w.machine, &stats);
+    assert_int_equal(stats.processes.created, 2);
+    assert_int_equal(stats.processes.live, 1);
+    assert_int_equal(mw_wait(w.machine, 100, -1, NULL), -ECHILD);
+    world_end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mapping_that_mremap_moves_is_where_the_log_has_it),
+        cmocka_unit_test(advice_is_given_to_what_the_log_never_mapped),
+        cmocka_unit_test(a_file_is_as_long_as_fstat_and_mremap_show),
+        cmocka_unit_test(waitid_reaps_whom_the_log_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
