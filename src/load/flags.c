@@ -3,28 +3,8 @@
  */
 #include "load/flags.h"
 
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-/* Names that older C libraries do not have; the values are the kernel's, which never change. */
-#ifndef CLONE_DETACHED
-#define CLONE_DETACHED 0x00400000
-#endif
-#ifndef MAP_32BIT
-#define MAP_32BIT 0x40
-#endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ  22
-#define MADV_POPULATE_WRITE 23
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
 
 struct flag {
     const char *name;

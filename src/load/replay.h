@@ -161,6 +161,9 @@ void replay_dup(struct replay *r, struct replay_process *p, const struct call *c
 void replay_fcntl(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_transfer(struct replay *r, struct replay_process *p, const struct call *call,
                      bool is_write, bool has_offset);
+/* fstat: the file is as long as the structure in argument `at` says. */
+void replay_fstat(struct replay *r, struct replay_process *p, const struct call *call, int fd,
+                  unsigned at);
 void replay_lseek(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_ftruncate(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_fsync(struct replay *r, struct replay_process *p, const struct call *call);
@@ -173,6 +176,8 @@ void replay_mmap(struct replay *r, struct replay_process *p, const struct call *
 void replay_munmap(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_mprotect(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_msync(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_madvise(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_mremap(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_brk(struct replay *r, struct replay_process *p, const struct call *call);
 
 /*

@@ -207,6 +207,32 @@ static void do_wait(struct replay *r, struct replay_process *p, const struct cal
     replay_reap(r, p, (int)call->result.value);
 }
 
+/* Its result is 0, and who was reaped stands in a structure: without a pid nobody can be named. */
+static void do_waitid(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    uint64_t pid = 0;
+
+    if (!replay_succeeded(call) || call->arg_count < 3 || call->args[2].kind != CALL_ARG_OPAQUE ||
+        !call_member(call->args[2].text, "si_pid", &pid))
+        return;
+    if (pid > 0 && pid <= INT32_MAX && (call_int(call, 3) & WNOWAIT) == 0)
+        replay_reap(r, p, (int)pid);
+}
+
+static void do_fstat(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    replay_fstat(r, p, call, call_int(call, 0), 1);
+}
+
+/* Of a descriptor only: an empty path with AT_EMPTY_PATH, as C libraries write fstat. */
+static void do_fstatat(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    const char *path = call_string(call, 1);
+
+    if (path != NULL && *path == '\0')
+        replay_fstat(r, p, call, call_int(call, 0), 2);
+}
+
 struct replay_entry {
     const char *name;
     unsigned arguments;   /* that the replay cannot do without */
@@ -234,6 +260,10 @@ static const struct replay_entry entries[] = {
     {"dup3", 2, -1, false, do_dup},
     {"fcntl", 2, -1, false, replay_fcntl},
     {"msync", 3, -1, false, replay_msync},
+    {"madvise", 3, -1, false, replay_madvise},
+    {"mremap", 3, -1, false, replay_mremap},
+    {"fstat", 2, -1, false, do_fstat},
+    {"newfstatat", 3, -1, false, do_fstatat},
     {"ftruncate", 2, -1, false, replay_ftruncate},
     {"fsync", 1, -1, false, replay_fsync},
     {"fdatasync", 1, -1, false, replay_fsync},
@@ -250,6 +280,7 @@ static const struct replay_entry entries[] = {
     {"exit_group", 1, -1, false, do_exit},
     {"wait4", 1, -1, false, do_wait},
     {"waitpid", 1, -1, false, do_wait},
+    {"waitid", 2, -1, false, do_waitid},
 };
 
 /* The table has the frequent calls first, so a search from its top is short. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "load/call_parse.h"
 #include "load/replay.h"
 
 #define REPLAY_FDS      1024       /* as many as a process of the machine has */
@@ -319,6 +320,24 @@ void replay_transfer(struct replay *r, struct replay_process *p, const struct ca
     got = transfer(r, p, call, is_write, has_offset);
     replay_note_error(r, p, got);
     replay_compare(r, call, got == bytes, got);
+}
+
+/*
+ * Of a file that has been written by nobody here ours may be shorter; one that is longer has been
+ * grown for a mapping, whose end is within the last page.
+ */
+void replay_fstat(struct replay *r, struct replay_process *p, const struct call *call, int fd,
+                  unsigned at)
+{
+    const struct replay_fd *file = replay_fd_find(p, fd);
+    uint64_t bytes;
+
+    if (!replay_succeeded(call) || file == NULL || at >= call->arg_count ||
+        call->args[at].kind != CALL_ARG_OPAQUE ||
+        !call_member(call->args[at].text, "st_size", &bytes))
+        return;
+    if (bytes <= INT64_MAX)
+        replay_grow(r, p, file->path, bytes);
 }
 
 /* The end of a file is where the log says, not where ours ends. */

@@ -201,6 +201,85 @@ void replay_msync(struct replay *r, struct replay_process *p, const struct call 
     replay_compare(r, call, got == 0, got);
 }
 
+/* A failure may be of the log's machine: pages that it had no more, kinds that it was built without. */
+void replay_madvise(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    uint64_t start = call_number(call, 0);
+    uint64_t bytes = call_number(call, 1);
+    int got = 0;
+
+    if (!replay_succeeded(call))
+        return;
+    if (page_aligned(start) && bytes > 0)
+        got = mw_map_implicit(r->machine, p->pid, start, page_ceil(bytes), PROT_READ | PROT_WRITE);
+    if (got == 0)
+        got = mw_madvise(r->machine, p->pid, start, bytes, call_int(call, 2));
+    replay_note_error(r, p, got);
+    replay_compare(r, call, got == 0, got);
+}
+
+/* A file whose mapping grows has the bytes that it grows to. */
+static void grow_mapped_file(struct replay *r, struct replay_process *p, uint64_t old,
+                             uint64_t new_bytes)
+{
+    struct mw_vma area;
+
+    if (mw_vma_next(r->machine, p->pid, old, &area) == 0 && area.start <= old && area.inode != 0)
+        replay_grow(r, p, area.name, area.off_bytes + (old - area.start) + new_bytes);
+}
+
+static int64_t move_fixed(struct replay *r, const struct replay_process *p, uint64_t from,
+                          uint64_t bytes, uint64_t to)
+{
+    return mw_mremap(r->machine, p->pid, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+/* Moves a mapping to where the log has it; by way of a third place if it overlaps itself there. */
+static void move_to_recorded(struct replay *r, struct replay_process *p, uint64_t from,
+                             uint64_t bytes, uint64_t to)
+{
+    const struct mapping room = {0,  bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                 -1, 0};
+    int64_t got = move_fixed(r, p, from, bytes, to);
+
+    if (got == -EINVAL) {
+        got = map(r, p, &room);
+        if (got >= 0)
+            got = move_fixed(r, p, from, bytes, (uint64_t)got);
+        if (got >= 0)
+            got = move_fixed(r, p, (uint64_t)got, bytes, to);
+    }
+    replay_note_error(r, p, got);
+}
+
+/* Where the log's kernel chose the address it is an address like mmap's: compared, then taken. */
+void replay_mremap(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    uint64_t old = call_number(call, 0);
+    uint64_t bytes = call_number(call, 2);
+    uint64_t recorded = (uint64_t)call->result.value;
+    int flags = call_int(call, 3);
+    int64_t got;
+
+    if (!replay_succeeded(call))
+        return;
+    if (page_aligned(old) && call_number(call, 1) > 0)
+        replay_note_error(r, p,
+                          mw_map_implicit(r->machine, p->pid, old, page_ceil(call_number(call, 1)),
+                                          PROT_READ | PROT_WRITE));
+    grow_mapped_file(r, p, old, bytes);
+    got = mw_mremap(r->machine, p->pid, old, call_number(call, 1), bytes, flags,
+                    call_number(call, 4));
+    replay_note_error(r, p, got);
+    if (!(flags & MREMAP_FIXED) && recorded != old) {
+        r->report->result->addresses_checked++;
+        r->report->result->addresses_equal += (uint64_t)got == recorded;
+    }
+    replay_compare(r, call, got >= 0 && ((uint64_t)got == recorded || recorded != old), got);
+    if (got >= 0 && (uint64_t)got != recorded)
+        move_to_recorded(r, p, (uint64_t)got, bytes, recorded);
+}
+
 /* The first brk of an image, nearly always brk(0), tells where its heap begins. */
 void replay_brk(struct replay *r, struct replay_process *p, const struct call *call)
 {

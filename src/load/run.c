@@ -291,6 +291,8 @@ static int run_files(struct run *run, const char *const *files, unsigned count)
         return err;
     if (format == MW_FORMAT_SCENARIO)
         return scenario_run(run->machine, run->alloc, &run->sources[0].reader, &run->report);
+    if (run->report.options->on != MW_ON_SIMULATOR)
+        return -EINVAL; /* a log says what a program did, not what is to be done */
     return run_logs(run, format);
 }
 

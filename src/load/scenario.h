@@ -1,8 +1,8 @@
 /*
  * Scenarios: calls and accesses in strace's syntax, each executed and its result checked.
  *
- * Layer 8. Uses the machine through its public face only, so the same file could drive any other
- * engine.
+ * Layer 8. The same file drives the simulator, through the machine's public face, and the host's
+ * kernel, through the native engine (native.h): one of them, or both line by line.
  */
 #ifndef MAPWALK_LOAD_SCENARIO_H
 #define MAPWALK_LOAD_SCENARIO_H
@@ -16,5 +16,13 @@
  */
 MUST_CHECK int scenario_run(struct mw_machine *machine, struct alloc *a, struct reader *reader,
                             struct report *report);
+
+/*
+ * The same with a native engine of the caller's (*native NULL: one is made when it is needed, and
+ * left there), which must be as new and have the scenario's window.
+ */
+struct native;
+MUST_CHECK int scenario_run_on(struct mw_machine *machine, struct native **native, struct alloc *a,
+                               struct reader *reader, struct report *report);
 
 #endif

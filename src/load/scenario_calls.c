@@ -1,13 +1,19 @@
 /*
- * The system calls of scenarios: argument by argument to the machine's calls.
+ * The system calls of scenarios: argument by argument to the machine's calls. Those about processes
+ * and descriptors are in files of their own.
  */
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/prctl.h>
 
 #include "base/err.h"
 #include "load/scenario_call.h"
+
+/* Not in older C libraries. */
+#ifndef PR_SET_VMA
+#define PR_SET_VMA           0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
 
 #define ARG(index) call_number(call, (index))
 #define INT(index) call_int(call, (index))
@@ -39,80 +45,84 @@ static bool do_msync(struct scenario *s, const struct call *call, struct outcome
     return finish(out, mw_msync(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
 }
 
+/* The new address stands only where flags speak of one (mremap(2)). */
+static bool do_mremap(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    int flags = call->arg_count > 3 ? INT(3) : 0;
+    uint64_t target = call->arg_count > 4 ? ARG(4) : 0;
+
+    return finish(out, mw_mremap(s->machine, s->pid, ARG(0), ARG(1), ARG(2), flags, target));
+}
+
+static bool do_madvise(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_madvise(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
+}
+
+static bool do_mincore(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_mincore(s->machine, s->pid, ARG(0), ARG(1), ARG(2)));
+}
+
+static bool do_mlock(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_mlock(s->machine, s->pid, ARG(0), ARG(1)));
+}
+
+static bool do_mlock2(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_mlock2(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
+}
+
+static bool do_munlock(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_munlock(s->machine, s->pid, ARG(0), ARG(1)));
+}
+
+static bool do_mlockall(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_mlockall(s->machine, s->pid, INT(0)));
+}
+
+static bool do_munlockall(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    (void)call;
+    return finish(out, mw_munlockall(s->machine, s->pid));
+}
+
+static bool do_mseal(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_mseal(s->machine, s->pid, ARG(0), ARG(1), ARG(2)));
+}
+
+/* PR_SET_VMA's name may stand in the line itself, as strace prints it. */
+static bool do_prctl(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    uint64_t name = call->arg_count > 4 ? ARG(4) : 0;
+
+    if (call->arg_count <= 4 || call->args[4].kind != CALL_ARG_STRING)
+        return finish(out, mw_prctl(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3), name));
+    if ((uint64_t)INT(0) != PR_SET_VMA || ARG(1) != PR_SET_VMA_ANON_NAME)
+        return scenario_refuse(s, "prctl: only PR_SET_VMA has a name");
+    return finish(out, mw_set_vma_name(s->machine, s->pid, ARG(2), ARG(3), call_string(call, 4)));
+}
+
+static bool do_process_madvise(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(out, mw_process_madvise(s->machine, s->pid, INT(0), ARG(1), ARG(2), INT(3),
+                                          (unsigned)INT(4)));
+}
+
+/* The soft limit, as a plain number. */
+static bool do_setrlimit(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    return finish(
+        out, mw_setrlimit(s->machine, s->pid, INT(0), scenario_window_limit(s, INT(0), ARG(1))));
+}
+
 static bool do_brk(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return finish(out, mw_brk(s->machine, s->pid, ARG(0)));
-}
-
-/*
- * A pid that stands behind '=' is adopted, so that a recorded fork and the lines of its child
- * agree.
- */
-static bool do_fork(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    const struct call_result *expected = &call->result;
-
-    if (expected->kind == CALL_RESULT_VALUE && expected->value > 0 && expected->value <= INT32_MAX)
-        return finish(out, mw_fork_pid(s->machine, s->pid, (int)expected->value));
-    return finish(out, mw_fork(s->machine, s->pid));
-}
-
-/*
- * vfork's flags are let through: the child is a copy, which a program cannot tell before it
- * execs.
- */
-static bool do_clone(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    const struct call_arg *flags = call_keyword(call, "flags");
-    uint64_t value = flags != NULL ? flags->value : ARG(0);
-
-    if (flags != NULL && flags->kind != CALL_ARG_NUMBER)
-        return scenario_refuse(s, "clone: the flags are not understood");
-    if ((value & CLONE_VM) != 0 && (value & CLONE_VFORK) == 0)
-        return scenario_refuse(s, "clone: sharing an address space (CLONE_VM) is not simulated");
-    return do_fork(s, call, out);
-}
-
-/* The path and arguments are not looked at: there is nothing to load. */
-static bool do_execve(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    (void)call;
-    return finish(out, mw_exec(s->machine, s->pid));
-}
-
-static bool do_exit(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_exit(s->machine, s->pid, INT(0)));
-}
-
-/* The status word as the kernel stores it: exit status in bits 8 to 15. */
-static int64_t store_status(struct scenario *s, uint64_t address, int status)
-{
-    uint32_t word = (uint32_t)(status & 0xff) << 8;
-
-    if (address == 0)
-        return 0;
-    return mw_store(s->machine, s->pid, address, &word, sizeof(word), NULL);
-}
-
-/* Nobody else runs while a scenario's line does, so a wait for a live child would never end. */
-static bool do_wait(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    int status = 0;
-    int64_t reaped = mw_wait(s->machine, s->pid, INT(0), &status);
-
-    if (reaped == -EAGAIN && (INT(2) & WNOHANG) != 0)
-        return finish(out, 0);
-    if (reaped == -EAGAIN)
-        return scenario_refuse(s, "%s would wait for ever: no such child has ended yet",
-                               call->name);
-    if (reaped > 0) {
-        int64_t err = store_status(s, ARG(1), status);
-
-        if (err < 0)
-            return finish(out, err);
-    }
-    return finish(out, reaped);
 }
 
 static bool do_open(struct scenario *s, const struct call *call, struct outcome *out)
@@ -158,44 +168,6 @@ static bool do_close(struct scenario *s, const struct call *call, struct outcome
     return finish(out, mw_close(s->machine, s->pid, INT(0)));
 }
 
-static bool do_dup(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_dup(s->machine, s->pid, INT(0)));
-}
-
-static bool do_dup2(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_dup2(s->machine, s->pid, INT(0), INT(1)));
-}
-
-/* dup3 differs from dup2 only where both descriptors are equal (dup(2)). */
-static bool do_dup3(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    if (INT(0) == INT(1))
-        return finish(out, -EINVAL);
-    return do_dup2(s, call, out);
-}
-
-static bool do_read(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_read(s->machine, s->pid, INT(0), ARG(1), ARG(2)));
-}
-
-static bool do_write(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_write(s->machine, s->pid, INT(0), ARG(1), ARG(2)));
-}
-
-static bool do_pread(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_pread(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
-}
-
-static bool do_pwrite(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_pwrite(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
-}
-
 static bool do_lseek(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return finish(out, mw_lseek(s->machine, s->pid, INT(0), (int64_t)ARG(1), INT(2)));
@@ -217,45 +189,35 @@ static bool do_sync(struct scenario *s, const struct call *call, struct outcome 
     return finish(out, mw_sync(s->machine));
 }
 
-static bool do_getpid(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    (void)call;
-    return finish(out, s->pid);
-}
-
 static const struct scenario_entry calls[] = {
     {"brk", "n", true, false, false, do_brk},
-    {"clone", "|aaaaaa", false, false, false, do_clone},
     {"close", "n", false, false, false, do_close},
     {"creat", "s|n", false, false, false, do_creat},
-    {"dup", "n", false, false, false, do_dup},
-    {"dup2", "nn", false, false, false, do_dup2},
-    {"dup3", "nn|n", false, false, false, do_dup3},
-    {"execve", "|aaa", false, false, false, do_execve},
-    {"exit", "n", false, false, false, do_exit},
-    {"exit_group", "n", false, false, false, do_exit},
     {"fdatasync", "n", false, false, false, do_fsync},
-    {"fork", "", false, false, false, do_fork},
     {"fsync", "n", false, false, false, do_fsync},
     {"ftruncate", "nn", false, false, false, do_ftruncate},
-    {"getpid", "", false, false, false, do_getpid},
     {"lseek", "nnn", false, false, false, do_lseek},
+    {"madvise", "nnn", false, false, false, do_madvise},
+    {"mincore", "nnn", false, false, false, do_mincore},
+    {"mlock", "nn", false, false, false, do_mlock},
+    {"mlock2", "nnn", false, false, false, do_mlock2},
+    {"mlockall", "n", false, false, false, do_mlockall},
     {"mmap", "nnnnnn", true, false, false, do_mmap},
     {"mprotect", "nnn", false, false, false, do_mprotect},
+    {"mremap", "nnn|nn", true, false, false, do_mremap},
+    {"mseal", "nnn", false, false, false, do_mseal},
     {"msync", "nnn", false, false, false, do_msync},
+    {"munlock", "nn", false, false, false, do_munlock},
+    {"munlockall", "", false, false, false, do_munlockall},
     {"munmap", "nn", false, false, false, do_munmap},
     {"open", "sn|n", false, false, false, do_open},
     {"openat", "nsn|n", false, false, false, do_openat},
-    {"pread64", "nnnn", false, false, false, do_pread},
-    {"pwrite64", "nnnn", false, false, false, do_pwrite},
-    {"read", "nnn", false, false, false, do_read},
+    {"prctl", "nnnn|x", false, false, false, do_prctl},
+    {"process_madvise", "nnnnn", false, false, false, do_process_madvise},
+    {"setrlimit", "nn", false, false, false, do_setrlimit},
     {"sync", "", false, false, false, do_sync},
     {"unlink", "s", false, false, false, do_unlink},
     {"unlinkat", "ns|n", false, false, false, do_unlinkat},
-    {"vfork", "", false, false, false, do_fork},
-    {"wait4", "nn|nn", false, false, false, do_wait},
-    {"waitpid", "nn|n", false, false, false, do_wait},
-    {"write", "nnn", false, false, false, do_write},
 };
 
 const struct scenario_entry *scenario_find_call(const char *name)
@@ -263,5 +225,7 @@ const struct scenario_entry *scenario_find_call(const char *name)
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
         if (strcmp(calls[i].name, name) == 0)
             return &calls[i];
-    return NULL;
+    if (scenario_find_process(name) != NULL)
+        return scenario_find_process(name);
+    return scenario_find_descriptor(name);
 }

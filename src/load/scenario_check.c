@@ -162,7 +162,8 @@ void scenario_check(struct scenario *s, const struct scenario_entry *entry, cons
     char want[TEXT_BYTES];
     char got[TEXT_BYTES];
 
-    if (outcome->kind == OUTCOME_SIGNAL && outcome->signal.signo == SIGKILL)
+    if (outcome->kind == OUTCOME_SIGNAL && outcome->signal.signo == SIGKILL &&
+        outcome->signal.reason == MW_REASON_OUT_OF_MEMORY)
         s->report->result->out_of_memory++;
     if (outcome->kind == OUTCOME_VALUE && outcome->value == -ENOSPC)
         s->report->result->out_of_memory++;

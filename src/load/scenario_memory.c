@@ -1,11 +1,13 @@
 /*
- * What strace's syntax lacks: accesses, and a few directives that make files and look at the
- * machine.
+ * What strace's syntax lacks: accesses, and directives that make files and look at them.
+ *
+ * Layer 8. On the simulator or on the host, whichever side executes now.
  */
 #include <string.h>
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "load/native.h"
 #include "load/scenario_call.h"
 
 #define FILE_MOST ((uint64_t)64 << 20) /* the largest file that file() makes at once */
@@ -46,15 +48,36 @@ static bool finish_access(struct outcome *out, int err, int64_t bytes)
     return true;
 }
 
+/* The three accesses on either side; the bytes lie in s->bytes. */
+static int access_load(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
+{
+    if (s->side == SIDE_LINUX)
+        return native_load(s->native, s->pid, va, s->bytes, bytes, signal);
+    return mw_load(s->machine, s->pid, va, s->bytes, bytes, signal);
+}
+
+static int access_store(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
+{
+    if (s->side == SIDE_LINUX)
+        return native_store(s->native, s->pid, va, s->bytes, bytes, signal);
+    return mw_store(s->machine, s->pid, va, s->bytes, bytes, signal);
+}
+
+static int access_fetch(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
+{
+    if (s->side == SIDE_LINUX)
+        return native_fetch(s->native, s->pid, va, s->bytes, bytes, signal);
+    return mw_fetch(s->machine, s->pid, va, s->bytes, bytes, signal);
+}
+
 static bool do_load(struct scenario *s, const struct call *call, struct outcome *out)
 {
     size_t bytes = call_number(call, 1);
 
     if (!check_size(s, call))
         return false;
-    return finish_access(
-        out, mw_load(s->machine, s->pid, call_number(call, 0), s->bytes, bytes, &out->signal),
-        (int64_t)bytes);
+    return finish_access(out, access_load(s, call_number(call, 0), bytes, &out->signal),
+                         (int64_t)bytes);
 }
 
 static bool do_fetch(struct scenario *s, const struct call *call, struct outcome *out)
@@ -63,9 +86,8 @@ static bool do_fetch(struct scenario *s, const struct call *call, struct outcome
 
     if (!check_size(s, call))
         return false;
-    return finish_access(
-        out, mw_fetch(s->machine, s->pid, call_number(call, 0), s->bytes, bytes, &out->signal),
-        (int64_t)bytes);
+    return finish_access(out, access_fetch(s, call_number(call, 0), bytes, &out->signal),
+                         (int64_t)bytes);
 }
 
 /*
@@ -96,8 +118,7 @@ static bool do_store(struct scenario *s, const struct call *call, struct outcome
 
     if (!check_size(s, call) || !fill_bytes(s, &call->args[2], s->bytes, bytes))
         return false;
-    return finish_access(
-        out, mw_store(s->machine, s->pid, call_number(call, 0), s->bytes, bytes, &out->signal), 0);
+    return finish_access(out, access_store(s, call_number(call, 0), bytes, &out->signal), 0);
 }
 
 /*
@@ -113,6 +134,14 @@ static bool make_contents(struct scenario *s, const struct call *call, uint8_t *
     return true;
 }
 
+/* The contents as the machine's own hand, or the engine's, puts them there. */
+static int put_file(struct scenario *s, const char *path, const uint8_t *bytes, size_t count)
+{
+    if (s->side == SIDE_LINUX)
+        return native_file_put(s->native, path, bytes, count);
+    return mw_file_put(s->machine, path, bytes, count);
+}
+
 /* file("/a", 8192), file("/a", 8192, 0x55), file("/a", "text") */
 static bool do_file(struct scenario *s, const struct call *call, struct outcome *out)
 {
@@ -126,88 +155,38 @@ static bool do_file(struct scenario *s, const struct call *call, struct outcome 
     if (bytes == NULL)
         return finish(out, -ENOMEM);
     if (make_contents(s, call, bytes, count))
-        finish(out, mw_file_put(s->machine, call_string(call, 0), bytes, count));
+        finish(out, put_file(s, call_string(call, 0), bytes, count));
     alloc_release(s->alloc, bytes);
     return true;
 }
 
 static bool do_file_size(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_file_size(s->machine, call_string(call, 0)));
+    const char *path = call_string(call, 0);
+
+    return finish(out, s->side == SIDE_LINUX ? native_file_size(s->native, path)
+                                             : mw_file_size(s->machine, path));
 }
 
 /*
- * file_load("/a", offset, bytes): what the machine's own hand reads, whatever processes have
- * mapped.
+ * file_load("/a", offset, bytes): what somebody else would read, whatever processes have mapped.
  */
 static bool do_file_load(struct scenario *s, const struct call *call, struct outcome *out)
 {
+    const char *path = call_string(call, 0);
     uint64_t bytes = call_number(call, 2);
+    uint64_t offset = call_number(call, 1);
     int64_t count;
 
     if (bytes < 1 || bytes > SCENARIO_BYTES)
         return scenario_refuse(s, "file_load reads 1 to %d bytes", SCENARIO_BYTES);
-    count = mw_file_get(s->machine, call_string(call, 0), call_number(call, 1), s->bytes, bytes);
+    count = s->side == SIDE_LINUX ? native_file_get(s->native, path, offset, s->bytes, bytes)
+                                  : mw_file_get(s->machine, path, offset, s->bytes, bytes);
     if (count <= 0)
         return finish(out, count);
     out->kind = OUTCOME_BYTES;
     out->value = count;
     return true;
-}
-
-/* The area that holds the address; false: none, and the outcome is -ENOENT. */
-static bool find_area(struct scenario *s, const struct call *call, struct mw_vma *area,
-                      struct outcome *out)
-{
-    uint64_t address = call_number(call, 0);
-    int err = mw_vma_next(s->machine, s->pid, address, area);
-
-    if (err == 0 && area->start <= address)
-        return true;
-    finish(out, err < 0 ? err : -ENOENT);
-    return false;
-}
-
-static bool do_vma_start(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    struct mw_vma area;
-
-    return !find_area(s, call, &area, out) || finish(out, (int64_t)area.start);
-}
-
-static bool do_vma_end(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    struct mw_vma area;
-
-    return !find_area(s, call, &area, out) || finish(out, (int64_t)area.end);
-}
-
-static bool do_vma_prot(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    struct mw_vma area;
-
-    return !find_area(s, call, &area, out) || finish(out, area.prot);
-}
-
-/* All areas, as the lines of /proc/PID/maps would be. */
-static bool do_vma_count(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    struct mw_vma area = {.end = 0};
-    int64_t count = 0;
-
-    (void)call;
-    while (mw_vma_next(s->machine, s->pid, area.end, &area) == 0)
-        count++;
-    return finish(out, count);
-}
-
-/* 1 when the page tables translate the address, without touching it; V is bit 0 of every PTE. */
-static bool do_present(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    uint64_t pte = 0;
-    int err = mw_pte(s->machine, s->pid, call_number(call, 0), &pte);
-
-    return finish(out, err < 0 ? err : (int64_t)(pte & 1));
 }
 
 /* Where the process runs from its next line on; a hart that is not there is the machine's to refuse. */
@@ -232,11 +211,6 @@ static const struct scenario_entry entries[] = {
     {"file", "sx|n", false, false, true, do_file},
     {"file_size", "s", false, false, true, do_file_size},
     {"file_load", "snn", true, false, true, do_file_load},
-    {"vma_start", "n", true, false, true, do_vma_start},
-    {"vma_end", "n", true, false, true, do_vma_end},
-    {"vma_prot", "n", false, false, true, do_vma_prot},
-    {"vma_count", "", false, false, true, do_vma_count},
-    {"present", "n", false, false, true, do_present},
     {"set_hart", "n", false, false, true, do_set_hart},
     {"hart", "", false, false, true, do_hart},
 };

@@ -21,7 +21,10 @@ enum request_option {
     REQUEST_HITS,
     REQUEST_JSON,
     REQUEST_MAPS,
+    REQUEST_SMAPS,
     REQUEST_STRICT,
+    REQUEST_ON,
+    REQUEST_RESULTS,
     REQUEST_PROFILE,
     REQUEST_SET,
     REQUEST_CHECK,
@@ -40,7 +43,10 @@ static const struct option request_options[] = {
     {"event-hits", no_argument, NULL, REQUEST_HITS},
     {"json", no_argument, NULL, REQUEST_JSON},
     {"maps", no_argument, NULL, REQUEST_MAPS},
+    {"smaps", no_argument, NULL, REQUEST_SMAPS},
     {"strict", no_argument, NULL, REQUEST_STRICT},
+    {"on", required_argument, NULL, REQUEST_ON},
+    {"results", no_argument, NULL, REQUEST_RESULTS},
     {"output", required_argument, NULL, 'o'},
     {"profile", required_argument, NULL, REQUEST_PROFILE},
     {"set", required_argument, NULL, REQUEST_SET},
@@ -85,10 +91,28 @@ static int request_quantum(struct request *r, const char *argument)
     return usage_hint("run");
 }
 
+/* Whoever asks the kernel wants to see what it says. */
+static int request_on(struct request *r, const char *argument)
+{
+    static const char *const names[] = {
+        [MW_ON_SIMULATOR] = "simulator", [MW_ON_LINUX] = "linux", [MW_ON_BOTH] = "both"};
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i], argument) == 0) {
+            r->on = (enum mw_on)i;
+            r->results |= r->on != MW_ON_SIMULATOR;
+            return TOOL_OK;
+        }
+    tool_complain("--on '%s': not simulator, linux or both", argument);
+    return usage_hint("run");
+}
+
 /* Options that name a value of the machine. */
 static int request_machine_option(struct request *r, int option, char *argument)
 {
     switch (option) {
+    case REQUEST_ON:
+        return request_on(r, argument);
     case REQUEST_SET:
         return request_set(r, argument);
     case REQUEST_QUANTUM:
@@ -120,6 +144,30 @@ static int request_machine_option(struct request *r, int option, char *argument)
     return TOOL_OK;
 }
 
+/* Options without an argument. False: it is none of these. */
+static bool request_switch(struct request *r, int option)
+{
+    const struct {
+        int option;
+        bool *flag;
+    } switches[] = {
+        {REQUEST_HITS, &r->event_hits},
+        {REQUEST_JSON, &r->json},
+        {REQUEST_MAPS, &r->maps},
+        {REQUEST_SMAPS, &r->smaps},
+        {REQUEST_STRICT, &r->strict},
+        {REQUEST_RESULTS, &r->results},
+        {'h', &r->help},
+    };
+
+    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+        if (switches[i].option == option) {
+            *switches[i].flag = true;
+            return true;
+        }
+    return false;
+}
+
 static int request_option(struct request *r, int option, char *argument)
 {
     switch (option) {
@@ -132,26 +180,12 @@ static int request_option(struct request *r, int option, char *argument)
     case REQUEST_TRACE:
         r->trace = argument;
         break;
-    case REQUEST_HITS:
-        r->event_hits = true;
-        break;
-    case REQUEST_JSON:
-        r->json = true;
-        break;
-    case REQUEST_MAPS:
-        r->maps = true;
-        break;
-    case REQUEST_STRICT:
-        r->strict = true;
-        break;
     case 'o':
         r->output = argument;
         break;
-    case 'h':
-        r->help = true;
-        break;
     default:
-        return request_machine_option(r, option, argument);
+        if (!request_switch(r, option))
+            return request_machine_option(r, option, argument);
     }
     return TOOL_OK;
 }
@@ -169,7 +203,8 @@ static int request_check_stdout(const struct request *r)
 {
     int streams = request_is_stdout(r->events) + request_is_stdout(r->trace) +
                   request_is_stdout(r->explain) + request_is_stdout(r->output);
-    bool story = request_is_stdout(r->explain) && request_is_stdout(r->output) && !r->json;
+    bool story =
+        request_is_stdout(r->explain) && request_is_stdout(r->output) && !r->json && !r->results;
 
     if (streams - story <= 1)
         return TOOL_OK;
@@ -189,6 +224,10 @@ static int request_check(const struct request *r)
     }
     if (r->event_hits && r->events == NULL && r->trace == NULL) {
         tool_complain("--event-hits needs --events or --trace");
+        return usage_hint("run");
+    }
+    if (r->results && r->json) {
+        tool_complain("--results (and --on=linux, --on=both) prints no summary: --json has no use");
         return usage_hint("run");
     }
     if (request_check_stdout(r) != TOOL_OK)

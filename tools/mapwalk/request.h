@@ -4,7 +4,7 @@
 #ifndef TOOLS_MAPWALK_REQUEST_H
 #define TOOLS_MAPWALK_REQUEST_H
 
-#include <mapwalk/config.h>
+#include <mapwalk/run.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,9 +25,12 @@ struct request {
     const char *events;
     const char *trace;
     uint64_t quantum_lines;
+    enum mw_on on; /* who executes */
+    bool results;  /* every line of a scenario with its result, in place of the summary */
     bool event_hits;
     bool json;
     bool maps;
+    bool smaps;
     bool strict;
     bool help; /* the help was printed: nothing else is to be done */
 };

@@ -125,6 +125,13 @@ static void run_progress(void *context, uint64_t bytes_done, uint64_t lines_done
     progress_show(&run->progress, bytes_done, lines_done);
 }
 
+static void run_show(void *context, const char *text)
+{
+    const struct run *run = context;
+
+    fprintf(run->out.summary, "%s\n", text);
+}
+
 /* ---- the machine ---- */
 
 static int run_subscribe(struct run *run)
@@ -163,6 +170,8 @@ static int run_configure(const struct run *run, struct mw_config *config)
     if (run->request.profile != NULL && mw_config_profile(config, run->request.profile) < 0)
         return TOOL_USAGE; /* complained about when the arguments were parsed */
     mw_run_configure(run->input.format, config);
+    if (run->request.on == MW_ON_BOTH)
+        config->isa = MW_ISA_X86_64; /* the host's, unless it is set to something else */
     status = request_configure(&run->request, config);
     return status != TOOL_OK ? status : request_validate(config);
 }
@@ -196,6 +205,35 @@ static void run_maps_text(struct run *run)
     }
 }
 
+static void run_smaps_text(struct run *run)
+{
+    struct mw_smaps s;
+    char rows[1024];
+
+    for (int pid = mw_process_next(run->machine, 0); pid > 0;
+         pid = mw_process_next(run->machine, pid)) {
+        fprintf(run->out.summary, "\nsmaps of pid %d\n", pid);
+        for (uint64_t va = 0; mw_smaps_next(run->machine, pid, va, &s) == 0; va = s.vma.end) {
+            maps_write_text(run->out.summary, &s.vma);
+            mw_smaps_format(&s, rows, sizeof(rows));
+            fputs(rows, run->out.summary);
+        }
+    }
+}
+
+static void run_smaps_json(struct run *run, struct json *j)
+{
+    struct mw_smaps s;
+
+    json_key(j, "smaps");
+    json_array_begin(j);
+    for (int pid = mw_process_next(run->machine, 0); pid > 0;
+         pid = mw_process_next(run->machine, pid))
+        for (uint64_t va = 0; mw_smaps_next(run->machine, pid, va, &s) == 0; va = s.vma.end)
+            maps_write_smaps_json(j, pid, &s);
+    json_array_end(j);
+}
+
 static void run_maps_json(struct run *run, struct json *j)
 {
     struct mw_vma v;
@@ -218,8 +256,25 @@ static void run_summary_json(struct run *run, const struct summary *summary)
     summary_write_json(&j, summary);
     if (run->request.maps)
         run_maps_json(run, &j);
+    if (run->request.smaps)
+        run_smaps_json(run, &j);
     json_object_end(&j);
     json_finish(&j);
+}
+
+/* What stands below the results of a scenario: a comment, so that all of it is a scenario. */
+static void run_results_end(const struct run *run)
+{
+    const struct mw_run_result *r = &run->result;
+
+    fprintf(run->out.summary,
+            "# %" PRIu64 " lines, %" PRIu64 " not understood, %" PRIu64 " expectations, %" PRIu64
+            " failed%s\n",
+            r->lines, r->lines_bad, r->expectations, r->expectations_failed,
+            run->request.on != MW_ON_BOTH ? ""
+            : r->difference.line != 0     ? ", simulator and Linux differ"
+            : r->lines_bad != 0           ? ", no difference in what was understood"
+                                          : ", simulator and Linux agree");
 }
 
 static void run_summary(struct run *run)
@@ -248,6 +303,8 @@ static void run_summary(struct run *run)
     summary_write_text(run->out.summary, &summary);
     if (run->request.maps)
         run_maps_text(run);
+    if (run->request.smaps)
+        run_smaps_text(run);
 }
 
 /* ---- the exit status ---- */
@@ -260,7 +317,8 @@ static int run_error_status(const struct run *run, int err)
     if (run->diagnostics == 0)
         tool_complain("%s: %s", run->request.files[0],
                       err == -EINVAL
-                          ? "only one scenario, or logs of one format, can be run together"
+                          ? "only one scenario, or logs of one format on the simulator, can be "
+                            "run together"
                           : strerror(-err));
     switch (err) {
     case -ENOEXEC:
@@ -282,7 +340,7 @@ static bool run_differs(const struct run *run)
 
     if (r->format == MW_FORMAT_SCENARIO || run->request.strict)
         return r->expectations_failed != 0 || r->calls_differing != 0 ||
-               r->maps_equal != r->maps_checked || r->signals != 0;
+               r->maps_equal != r->maps_checked || r->signals != 0 || r->difference.line != 0;
     return false;
 }
 
@@ -335,7 +393,9 @@ static int run_go(struct run *run)
                                            .context = run,
                                            .quantum_lines = run->request.quantum_lines,
                                            .head = run->input.head,
-                                           .head_bytes = run->input.head_bytes};
+                                           .head_bytes = run->input.head_bytes,
+                                           .on = run->request.on,
+                                           .show = run->request.results ? run_show : NULL};
     int status = run_subscribe(run);
     int err;
 
@@ -350,7 +410,7 @@ static int run_go(struct run *run)
         explain_finish(&run->explain);
     /* A run that never began has nothing to sum up. */
     if (err == 0 || run->result.lines != 0)
-        run_summary(run);
+        run->request.results ? run_results_end(run) : run_summary(run);
     status = run_worse(status, run_result_status(run));
     status = run_worse(status, run_stale_status(run));
     return run_worse(status, run_views_status(run));

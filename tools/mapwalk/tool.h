@@ -48,6 +48,7 @@ int tool_close(FILE *out, const char *name);
 
 /* The subcommands. argv[0] is "mapwalk"; the rest are the arguments after the subcommand's name. */
 int tool_run(int argc, char **argv);
+int tool_fuzz(int argc, char **argv);
 int tool_record(int argc, char **argv);
 int tool_config(int argc, char **argv);
 

@@ -9,9 +9,10 @@ static const char usage_main[] =
     "mapwalk simulates a paged MMU (RISC-V Sv39, Sv48, Sv57) and mmap, and explains page faults.\n"
     "\n"
     "usage: mapwalk run [OPTION]... FILE...            run a scenario, or replay logs\n"
+    "       mapwalk fuzz [OPTION]...                    compare with the host's Linux at random\n"
     "       mapwalk record [-o FILE] -- PROGRAM [ARG]...  record a log of a program's accesses\n"
     "       mapwalk config                              list what --set can set\n"
-    "       mapwalk help [run|record|config|tlb]\n"
+    "       mapwalk help [run|fuzz|record|config|tlb]\n"
     "       mapwalk --version\n"
     "\n"
     "examples:\n"
@@ -20,7 +21,8 @@ static const char usage_main[] =
     "  strace -f -o ls.strace ls; mapwalk run ls.strace\n"
     "  mapwalk record -o ls.lackey -- ls; mapwalk run ls.lackey\n"
     "\n"
-    "exit status: 0 done; 1 an expectation failed; 2 usage; 3 input not understood;\n"
+    "exit status: 0 done; 1 an expectation failed, or simulator and Linux differ; 2 usage;\n"
+    "             3 input not understood;\n"
     "             4 out of memory or disk space; 5 a file cannot be opened, read or written;\n"
     "             6 with detect-stale: the simulated kernel left out a fence\n";
 
@@ -30,13 +32,23 @@ static const char usage_run[] =
     "Runs one scenario, or replays logs of strace or of valgrind's lackey, and prints a summary.\n"
     "FILE `-' is standard input. The format is recognised from the first file's first bytes.\n"
     "\n"
+    "who executes a scenario:\n"
+    "      --on ENGINE        simulator; linux: the host's kernel (x86-64), with real processes "
+    "in\n"
+    "                         a fenced address space and files below TMPDIR; both: line by line,\n"
+    "                         up to the first difference (exit status 1), shown side by side\n"
     "what to show:\n"
+    "      --results          every line of a scenario with its result, not the summary; "
+    "--on=linux\n"
+    "                         and --on=both always do so\n"
     "      --explain[=FILE]   tell every page fault step by step, to standard output or FILE\n"
     "      --events FILE      write every event as a line of JSON (docs/EVENTS.md)\n"
     "      --trace FILE       write every event as a line of text\n"
     "      --event-hits       include TLB hits, one event an access, in --events and --trace\n"
     "      --json             the summary as JSON (docs/SUMMARY.md)\n"
     "      --maps             add the final maps of the live processes to the summary\n"
+    "      --smaps            the same in the form of /proc/PID/smaps: what is resident, shared, "
+    "dirty\n"
     "  -o, --output FILE      write the summary to FILE\n"
     "      --strict           exit status 1 also when a log's results or maps differ\n"
     "the machine (see `mapwalk config'):\n"
@@ -54,6 +66,32 @@ static const char usage_run[] =
     "  mapwalk run --tlb two-level --set tlb.l2=512x4/plru sort.lackey\n"
     "  mapwalk run --events e.jsonl --ram 64M a.strace\n"
     "  zstdcat ls.lackey.zst | mapwalk run -\n";
+
+static const char usage_fuzz[] =
+    "usage: mapwalk fuzz [OPTION]...\n"
+    "\n"
+    "Runs random scenarios on the simulator and on the host's Linux (x86-64), and compares every\n"
+    "result, every signal, every line of maps and every page. Of the first that differs it writes\n"
+    "the smallest part that still does. The same seed gives the same scenarios.\n"
+    "\n"
+    "      --seed NUMBER        (1)\n"
+    "      --ops NUMBER         operations, in scripts of 200 (10000)\n"
+    "      --script NUMBER      begin with this script of the seed (0)\n"
+    "      --processes NUMBER   of a script, 1 to 8 (3)\n"
+    "      --calls NAME,NAME    only these calls, and accesses: mmap,munmap,mprotect\n"
+    "      --ignore-maps        compare results and pages only\n"
+    "      --check              run the simulator's checkers after every call and fault (slow)\n"
+    "      --record FOLDER      run on Linux alone, and write each script there with its results\n"
+    "  -o, --output FILE        the scenario that differs (fuzz-SEED.mw)\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "exit status: 0 no difference; 1 simulator and Linux differ; 2 usage; 5 this host cannot be\n"
+    "             asked, or FILE cannot be written\n"
+    "\n"
+    "examples:\n"
+    "  mapwalk fuzz --seed 7 --ops 200000 --processes 4\n"
+    "  mapwalk fuzz --calls=mmap,munmap -o found.mw; mapwalk run --on=both found.mw\n"
+    "  mkdir kept; mapwalk fuzz --seed 5 --record kept; mapwalk run kept/0000.mw\n";
 
 static const char usage_record[] =
     "usage: mapwalk record [-o FILE] [--] PROGRAM [ARG]...\n"
@@ -109,6 +147,8 @@ static const char *usage_text(const char *topic)
         return usage_main;
     if (strcmp(topic, "run") == 0)
         return usage_run;
+    if (strcmp(topic, "fuzz") == 0)
+        return usage_fuzz;
     if (strcmp(topic, "record") == 0)
         return usage_record;
     if (strcmp(topic, "tlb") == 0)

@@ -27,11 +27,11 @@ cat empty | show quiet run -
 cat binary | show quiet run -
 
 # 4: resources
-show quiet run --ram 1M data/memory.mw
+show quiet run --ram 1M --set overcommit=1 data/memory.mw
 show quiet run --ram 4K data/one.mw
 
 # A scenario that expects to run out of memory has met its expectation.
-show quiet run --ram 1M data/memory_expected.mw
+show quiet run --ram 1M --set overcommit=1 data/memory_expected.mw
 
 # 5: files
 show quiet run missing

@@ -3,6 +3,8 @@ show mapwalk help
 show mapwalk --help
 show mapwalk help run
 show mapwalk run -h
+show mapwalk help fuzz
+show mapwalk fuzz -h
 show mapwalk help record
 show mapwalk record --help
 show mapwalk help config

@@ -30,3 +30,11 @@ show mapwalk config more
 show mapwalk config --more
 show mapwalk record
 show mapwalk record --more echo
+show mapwalk run --on windows data/one.mw
+show mapwalk run --on linux --json data/one.mw
+show mapwalk run --on both data/small.strace
+show mapwalk run --results --json data/one.mw
+show mapwalk fuzz file
+show mapwalk fuzz --ops 0
+show mapwalk fuzz --processes 9
+show mapwalk fuzz --seed x

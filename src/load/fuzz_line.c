@@ -1,0 +1,506 @@
+/*
+ * Random operations, one line each.
+ *
+ * Layer 8; see fuzz.h. What is known to depend on more than the rules of mmap is left out: ranges
+ * past the window's end; writes from buffers that may be missing; which pages of files are in core
+ * (mincore is asked for its errors only); and MADV_PAGEOUT, as whether a page that was given up goes
+ * depends on the processor that brought it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "load/fuzz.h"
+
+#define FILES_FIRST 3u  /* descriptors f0, f1, f2 that a script begins with */
+#define FILES_MOST  12u /* and has at most */
+
+static unsigned below(struct fuzz_maker *maker, unsigned bound)
+{
+    return (unsigned)prng_below(&maker->prng, bound);
+}
+
+static bool chance(struct fuzz_maker *maker, unsigned one_in)
+{
+    return below(maker, one_in) == 0;
+}
+
+static const char *pick(struct fuzz_maker *maker, const char *const *words, unsigned count)
+{
+    return words[below(maker, count)];
+}
+
+#define PICK(maker, words) pick(maker, words, (unsigned)(sizeof(words) / sizeof((words)[0])))
+
+/* Pages of a range that ends in the window, short ones first. */
+static unsigned length_pages(struct fuzz_maker *maker, unsigned page)
+{
+    unsigned most = maker->pages - page;
+    unsigned length = 1 + below(maker, chance(maker, 4) ? 16 : 4);
+
+    if (maker->wide && chance(maker, 2))
+        length = 512 * (1 + below(maker, 3)) + below(maker, 3) - 1;
+    return length < most ? length : most;
+}
+
+/* A range as "address, bytes", rarely unaligned or empty; its ends are where things happen next. */
+static int print_range(struct fuzz_maker *maker, char *out)
+{
+    unsigned page = fuzz_page(maker);
+    unsigned length = length_pages(maker, page);
+    unsigned bytes = length * 4096;
+
+    fuzz_remember(maker, page);
+    fuzz_remember(maker, page + length);
+    if (chance(maker, 40))
+        return sprintf(out, "w+%u*4096+1, %u", page, bytes);
+    if (chance(maker, 30))
+        bytes = chance(maker, 2) ? 0 : bytes - 4095;
+    return sprintf(out, "w+%u*4096, %u", page, bytes);
+}
+
+static const char *protection(struct fuzz_maker *maker)
+{
+    static const char *const words[] = {"PROT_READ|PROT_WRITE",
+                                        "PROT_READ|PROT_WRITE",
+                                        "PROT_READ|PROT_WRITE",
+                                        "PROT_READ",
+                                        "PROT_READ",
+                                        "PROT_NONE",
+                                        "PROT_READ|PROT_EXEC",
+                                        "PROT_EXEC",
+                                        "PROT_WRITE",
+                                        "PROT_READ|PROT_WRITE|PROT_EXEC"};
+
+    return PICK(maker, words);
+}
+
+/* ---- mapping ---- */
+
+static const char *map_flags(struct fuzz_maker *maker, bool *placed)
+{
+    static const char *const fixed[] = {"|MAP_FIXED", "|MAP_FIXED", "|MAP_FIXED",
+                                        "|MAP_FIXED_NOREPLACE", ""};
+
+    *placed = !chance(maker, 4);
+    return *placed ? PICK(maker, fixed) : "";
+}
+
+static unsigned file_page(struct fuzz_maker *maker)
+{
+    return maker->wide && chance(maker, 2) ? 512 * below(maker, 3) + below(maker, 2)
+                                           : below(maker, 6);
+}
+
+static const char *map_extra(struct fuzz_maker *maker)
+{
+    static const char *const words[] = {"|MAP_NORESERVE", "|MAP_POPULATE", "|MAP_STACK",
+                                        "|MAP_LOCKED", "|MAP_GROWSDOWN"};
+
+    return chance(maker, 8) ? PICK(maker, words) : "";
+}
+
+/* "address, bytes, protection, " of an mmap, and whether the address is asked for. */
+static int print_map_head(struct fuzz_maker *maker, bool placed, char *out)
+{
+    char range[48];
+    const char *comma;
+
+    print_range(maker, range);
+    if (placed)
+        return sprintf(out, "mmap(%s, %s, ", range, protection(maker));
+    comma = strchr(range, ',');
+    return sprintf(out, "mmap(NULL%s, %s, ", comma, protection(maker));
+}
+
+static bool make_mmap(struct fuzz_maker *maker, char *out)
+{
+    bool placed;
+    const char *flags = map_flags(maker, &placed);
+
+    out += print_map_head(maker, placed, out);
+    sprintf(out, "%s|MAP_ANONYMOUS%s%s, -1, 0) = ?",
+            chance(maker, 5) ? "MAP_SHARED" : "MAP_PRIVATE", flags, map_extra(maker));
+    return true;
+}
+
+static bool make_mmap_file(struct fuzz_maker *maker, char *out)
+{
+    static const char *const kinds[] = {"MAP_PRIVATE",        "MAP_PRIVATE", "MAP_PRIVATE",
+                                        "MAP_SHARED",         "MAP_SHARED",  "MAP_SHARED",
+                                        "MAP_SHARED_VALIDATE"};
+    bool placed;
+    const char *flags = map_flags(maker, &placed);
+
+    out += print_map_head(maker, placed, out);
+    sprintf(out, "%s%s%s, f%u, %u*4096) = ?", PICK(maker, kinds), flags,
+            chance(maker, 12) ? "|MAP_POPULATE" : "", below(maker, maker->files), file_page(maker));
+    return true;
+}
+
+static bool make_munmap(struct fuzz_maker *maker, char *out)
+{
+    out += sprintf(out, "munmap(");
+    out += print_range(maker, out);
+    sprintf(out, ") = ?");
+    return true;
+}
+
+static bool make_mprotect(struct fuzz_maker *maker, char *out)
+{
+    out += sprintf(out, "mprotect(");
+    out += print_range(maker, out);
+    sprintf(out, ", %s) = ?", protection(maker));
+    return true;
+}
+
+static bool make_mremap(struct fuzz_maker *maker, char *out)
+{
+    static const char *const flags[] = {"0", "MREMAP_MAYMOVE", "MREMAP_MAYMOVE"};
+    static const char *const fixed[] = {"MREMAP_MAYMOVE|MREMAP_FIXED",
+                                        "MREMAP_MAYMOVE|MREMAP_FIXED",
+                                        "MREMAP_MAYMOVE|MREMAP_FIXED|MREMAP_DONTUNMAP"};
+    unsigned to = fuzz_page(maker);
+    unsigned bytes = length_pages(maker, to) * 4096;
+
+    out += sprintf(out, "mremap(");
+    if (chance(maker, 12)) /* a shared mapping is duplicated */
+        out += sprintf(out, "w+%u*4096, 0", fuzz_page(maker));
+    else
+        out += print_range(maker, out);
+    if (chance(maker, 2))
+        sprintf(out, ", %u, %s) = ?", bytes, PICK(maker, flags));
+    else
+        sprintf(out, ", %u, %s, w+%u*4096) = ?", bytes, PICK(maker, fixed), to);
+    return true;
+}
+
+static bool make_brk(struct fuzz_maker *maker, char *out)
+{
+    unsigned page = maker->pages / 4 + below(maker, 12);
+
+    fuzz_remember(maker, page);
+    sprintf(out, "brk(w+%u*4096%s) = ?", page, chance(maker, 4) ? "+100" : "");
+    return true;
+}
+
+/* ---- advice and locks ---- */
+
+static bool make_madvise(struct fuzz_maker *maker, char *out)
+{
+    static const char *const advice[] = {
+        "MADV_DONTNEED",       "MADV_DONTNEED",       "MADV_FREE",          "MADV_NORMAL",
+        "MADV_RANDOM",         "MADV_SEQUENTIAL",     "MADV_WILLNEED",      "MADV_DONTFORK",
+        "MADV_DOFORK",         "MADV_WIPEONFORK",     "MADV_KEEPONFORK",    "MADV_DONTDUMP",
+        "MADV_DODUMP",         "MADV_REMOVE",         "MADV_COLD",          "MADV_POPULATE_READ",
+        "MADV_NOHUGEPAGE",     "MADV_POPULATE_WRITE", "MADV_GUARD_INSTALL", "MADV_GUARD_REMOVE",
+        "MADV_DONTNEED_LOCKED"};
+
+    out += sprintf(out, "madvise(");
+    out += print_range(maker, out);
+    sprintf(out, ", %s) = ?", PICK(maker, advice));
+    return true;
+}
+
+/* No vector is ever there: a hole is found before it is missed. */
+static bool make_mincore(struct fuzz_maker *maker, char *out)
+{
+    out += sprintf(out, "mincore(");
+    out += print_range(maker, out);
+    sprintf(out, ", 1) = ?");
+    return true;
+}
+
+static bool make_mlock(struct fuzz_maker *maker, char *out)
+{
+    out += sprintf(out, "mlock(");
+    out += print_range(maker, out);
+    sprintf(out, ") = ?");
+    return true;
+}
+
+static bool make_mlock2(struct fuzz_maker *maker, char *out)
+{
+    out += sprintf(out, "mlock2(");
+    out += print_range(maker, out);
+    sprintf(out, ", %s) = ?", chance(maker, 4) ? "0" : "MLOCK_ONFAULT");
+    return true;
+}
+
+static bool make_mlockall(struct fuzz_maker *maker, char *out)
+{
+    static const char *const flags[] = {"MCL_FUTURE", "MCL_FUTURE|MCL_ONFAULT", "MCL_ONFAULT",
+                                        "MCL_CURRENT"};
+
+    sprintf(out, "mlockall(%s) = ?", PICK(maker, flags));
+    return true;
+}
+
+static bool make_munlockall(struct fuzz_maker *maker, char *out)
+{
+    (void)maker;
+    sprintf(out, "munlockall() = ?");
+    return true;
+}
+
+/* Only when asked for: not every kernel is built with CONFIG_ANON_VMA_NAME. */
+static bool make_name(struct fuzz_maker *maker, char *out)
+{
+    static const char *const names[] = {"\"one\"", "\"one\"", "\"two\"", "NULL"};
+
+    if (maker->calls == NULL)
+        return false;
+    out += sprintf(out, "prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, ");
+    out += print_range(maker, out);
+    sprintf(out, ", %s) = ?", PICK(maker, names));
+    return true;
+}
+
+/* What is sealed stays so: seldom, or nothing would happen any more. */
+static bool make_mseal(struct fuzz_maker *maker, char *out)
+{
+    if (!chance(maker, 8))
+        return false;
+    out += sprintf(out, "mseal(");
+    out += print_range(maker, out);
+    sprintf(out, ", 0) = ?");
+    return true;
+}
+
+static bool make_munlock(struct fuzz_maker *maker, char *out)
+{
+    out += sprintf(out, "munlock(");
+    out += print_range(maker, out);
+    sprintf(out, ") = ?");
+    return true;
+}
+
+static bool make_msync(struct fuzz_maker *maker, char *out)
+{
+    static const char *const flags[] = {"MS_ASYNC", "MS_ASYNC", "MS_ASYNC|MS_INVALIDATE", "0",
+                                        "MS_SYNC"};
+
+    const char *chosen = PICK(maker, flags);
+
+    out += sprintf(out, "msync(");
+    out += print_range(maker, out);
+    sprintf(out, ", %s) = ?", !maker->syncs && strcmp(chosen, "MS_SYNC") == 0 ? "0" : chosen);
+    return true;
+}
+
+/*
+ * Low enough to be met; half of the time it goes again, as far as everybody may raise it.
+ * RLIMIT_DATA is left out: brk compares it with the heap alone, while the engine must add what its
+ * process has of its own.
+ */
+static bool make_setrlimit(struct fuzz_maker *maker, char *out)
+{
+    static const char *const limits[] = {"RLIMIT_AS", "RLIMIT_MEMLOCK"};
+    const char *limit = PICK(maker, limits);
+
+    if (chance(maker, 2))
+        sprintf(out, "setrlimit(%s, 8M) = ?", limit);
+    else
+        sprintf(out, "setrlimit(%s, %u) = ?", limit, below(maker, 60) * 4096 + below(maker, 2));
+    return true;
+}
+
+/* ---- files ---- */
+
+static bool make_open(struct fuzz_maker *maker, char *out)
+{
+    static const char *const flags[] = {"O_RDWR", "O_RDWR", "O_RDONLY", "O_WRONLY"};
+
+    if (maker->files >= FILES_MOST)
+        return false;
+    sprintf(out, "f%u = open(\"/%c\", %s) = ?", maker->files++, chance(maker, 2) ? 'a' : 'b',
+            PICK(maker, flags));
+    return true;
+}
+
+/* Files without a device behind them. */
+static bool make_memory_file(struct fuzz_maker *maker, char *out)
+{
+    static const char *const files[] = {
+        "open(\"/dev/zero\", O_RDWR)", "open(\"/dev/zero\", O_RDONLY)",
+        "memfd_create(\"m\", MFD_ALLOW_SEALING)", "open(\"/dev/shm/s\", O_RDWR|O_CREAT)"};
+
+    if (maker->files >= FILES_MOST)
+        return false;
+    sprintf(out, "f%u = %s = ?", maker->files++, PICK(maker, files));
+    return true;
+}
+
+static bool make_seal(struct fuzz_maker *maker, char *out)
+{
+    static const char *const seals[] = {"F_SEAL_WRITE", "F_SEAL_GROW", "F_SEAL_SHRINK",
+                                        "F_SEAL_FUTURE_WRITE"};
+
+    sprintf(out, "fcntl(f%u, F_ADD_SEALS, %s) = ?", below(maker, maker->files), PICK(maker, seals));
+    return true;
+}
+
+static bool make_dup(struct fuzz_maker *maker, char *out)
+{
+    if (maker->files >= FILES_MOST)
+        return false;
+    sprintf(out, "f%u = dup(f%u) = ?", maker->files, below(maker, maker->files));
+    maker->files++;
+    return true;
+}
+
+/* One of those opened on the way, so that the first ones stay. */
+static bool make_close(struct fuzz_maker *maker, char *out)
+{
+    if (maker->files <= FILES_FIRST)
+        return false;
+    sprintf(out, "close(f%u) = ?", FILES_FIRST + below(maker, maker->files - FILES_FIRST));
+    return true;
+}
+
+/*
+ * Never to 0: ext4 writes a file back at a close after that, which clears its tail. And where a file
+ * is cut inside a page, the next commit of the journal, whoever asks for it, writes that page.
+ */
+static bool make_ftruncate(struct fuzz_maker *maker, char *out)
+{
+    unsigned part = chance(maker, 2) ? below(maker, 4096) : 4095;
+
+    sprintf(out, "ftruncate(f%u, %u) = ?", below(maker, maker->files),
+            below(maker, 8) * 4096 + 1 + (maker->syncs ? 4095 : part));
+    return true;
+}
+
+static bool make_pwrite(struct fuzz_maker *maker, char *out)
+{
+    sprintf(out, "pwrite64(f%u, w, %u, %u) = ?", below(maker, maker->files), 1 + below(maker, 4096),
+            below(maker, 5 * 4096));
+    return true;
+}
+
+/*
+ * Anywhere from a file that nobody maps, or from a mapped one into the buffer: a copy of a page onto
+ * itself depends on how the processor copies.
+ */
+static bool make_pread(struct fuzz_maker *maker, char *out)
+{
+    if (chance(maker, 3))
+        sprintf(out, "pread64(f%u, w, %u, %u) = ?", below(maker, maker->files),
+                1 + below(maker, 4096), below(maker, 5 * 4096));
+    else
+        sprintf(out, "pread64(r, w+%u*4096+%u, %u, %u) = ?", fuzz_page(maker),
+                chance(maker, 2) ? 0 : below(maker, 4096), 1 + below(maker, 9000),
+                below(maker, 4 * 4096));
+    return true;
+}
+
+/* ---- accesses ---- */
+
+static bool make_access(struct fuzz_maker *maker, char *out)
+{
+    static const char *const bytes[] = {"1", "8", "8", "100", "4096"};
+    unsigned page = fuzz_page(maker);
+    unsigned offset = chance(maker, 3) ? 4092 : chance(maker, 2) ? 0 : below(maker, 4088);
+    unsigned what = below(maker, 8);
+
+    if (what < 5)
+        sprintf(out, "store(w+%u*4096+%u, %s, %u) = ?", page, offset, PICK(maker, bytes),
+                1 + below(maker, 255));
+    else if (what < 7)
+        sprintf(out, "load(w+%u*4096+%u, %s) = ?", page, offset, PICK(maker, bytes));
+    else
+        /* Not from the end of a page: processors read ahead, and stacks grow by it. */
+        sprintf(out, "fetch(w+%u*4096+%u, 2) = ?", page, (offset & ~1u) % 4080);
+    return true;
+}
+
+/* What areas are made of: compared on both sides as far as rules alone decide it. */
+static bool make_smaps(struct fuzz_maker *maker, char *out)
+{
+    (void)maker;
+    strcpy(out, "smaps() = ?");
+    return true;
+}
+
+struct operation {
+    const char *name; /* of the call; NULL: an access */
+    unsigned weight;
+    bool (*make)(struct fuzz_maker *maker, char *out);
+};
+
+static const struct operation operations[] = {
+    {NULL, 30, make_access},
+    {"mmap", 14, make_mmap},
+    {"mmap", 10, make_mmap_file},
+    {"munmap", 8, make_munmap},
+    {"mprotect", 10, make_mprotect},
+    {"mremap", 10, make_mremap},
+    {"madvise", 8, make_madvise},
+    {"mincore", 1, make_mincore},
+    {"mlock", 2, make_mlock},
+    {"mlock2", 2, make_mlock2},
+    {"munlock", 2, make_munlock},
+    {"mlockall", 1, make_mlockall},
+    {"munlockall", 1, make_munlockall},
+    {"prctl", 3, make_name},
+    {"mseal", 1, make_mseal},
+    {"setrlimit", 1, make_setrlimit},
+    {"brk", 4, make_brk},
+    {"msync", 3, make_msync},
+    {"open", 2, make_open},
+    {"memfd_create", 2, make_memory_file},
+    {"fcntl", 1, make_seal},
+    {"dup", 1, make_dup},
+    {"close", 1, make_close},
+    {"ftruncate", 3, make_ftruncate},
+    {"pwrite64", 3, make_pwrite},
+    {"pread64", 3, make_pread},
+    {"smaps", 2, make_smaps},
+};
+
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+bool fuzz_line_make(struct fuzz_maker *maker, char *out)
+{
+    unsigned total = 0;
+    unsigned at;
+
+    for (size_t i = 0; i < OPERATIONS; i++)
+        total += operations[i].weight;
+    at = below(maker, total);
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        const struct operation *o = &operations[i];
+
+        if (at < o->weight)
+            return (o->name == NULL || fuzz_makes(maker, o->name)) && o->make(maker, out);
+        at -= o->weight;
+    }
+    return false;
+}
+
+/*
+ * Something to meet: files with a last page in part, the buffer, a few areas, and a file that nobody
+ * maps.
+ */
+void fuzz_line_begin(const struct fuzz_maker *maker, struct fuzz_script *script)
+{
+    static const char *const lines[] = {
+        "file(\"/b\", 4*4096) = ?",
+        "file(\"/r\", 15000, 0xee) = ?",
+        "mmap(w, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED, -1, 0) = ?",
+        "store(w, 4096, 0xbb) = ?",
+        "f0 = open(\"/a\", O_RDWR) = ?",
+        "f1 = open(\"/b\", O_RDWR) = ?",
+        "f2 = open(\"/a\", O_RDONLY) = ?",
+        "r = open(\"/r\", O_RDONLY) = ?",
+        ("mmap(w+8*4096, 32768, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED, -1, 0) "
+         "= ?"),
+        "mmap(w+40*4096, 20480, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_FIXED, f0, 0) = ?",
+        "mmap(w+46*4096, 20480, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED, f1, 0) = ?",
+    };
+
+    sprintf(script->lines[0], "w = window(%u) = ?", maker->pages * 4096);
+    sprintf(script->lines[1], "file(\"/a\", %u) = ?", maker->wide ? 3 << 21 : 14000);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        strcpy(script->lines[i + 2], lines[i]);
+    script->count = 2 + (unsigned)(sizeof(lines) / sizeof(lines[0]));
+}
