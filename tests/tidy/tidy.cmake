@@ -22,6 +22,7 @@ file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/tidy_objects.txt
 
 mapwalk_tidy(architecture)
 mapwalk_tidy(comments)
+mapwalk_tidy(conformance)
 mapwalk_tidy(file_length)
 mapwalk_tidy(function_length)
 mapwalk_tidy(function_ratchet ${CMAKE_CURRENT_SOURCE_DIR}/tidy/ratchet)
