@@ -270,6 +270,7 @@ static void the_parts_of_the_access_time_add_up_to_the_time_that_passed(void **s
     assert_int_equal(mw_config_set(&config, "tlb", "2x1"), 0);
     assert_int_equal(mw_config_set(&config, "tlb.l2", "4x2"), 0);
     config.harts = 2;
+    config.ram_bytes = (uint64_t)8 << 20;
     config.costs = (struct mw_costs){.tlb_hit = 1,
                                      .tlb_l2_hit = 7,
                                      .walk_step = 100,
