@@ -153,7 +153,8 @@ struct mw_fuzz_result {
 
 /*
  * Runs random scenarios on both until one differs; shrinks that one and writes it with Linux's
- * results. The same seed gives the same scenarios. 0 (look at the result); -EINVAL: options;
+ * results. The same seed gives the same scenarios. 0 (look at the result); -EINVAL: `processes`, or
+ * `calls` names what is no call of scenarios;
  * -ENOTSUP: this host cannot be asked (result->why); -ENOMEM; -errno of the file.
  */
 int mw_fuzz(const struct mw_fuzz_options *options, struct mw_fuzz_result *result);

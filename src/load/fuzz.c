@@ -274,7 +274,8 @@ int mw_fuzz(const struct mw_fuzz_options *options, struct mw_fuzz_result *result
     int err = -ENOMEM;
 
     memset(result, 0, sizeof(*result));
-    if (options->processes < 1 || options->processes > FUZZ_PROCESSES)
+    if (options->processes < 1 || options->processes > FUZZ_PROCESSES ||
+        (options->calls != NULL && !fuzz_knows(options->calls)))
         return -EINVAL;
     f.script = alloc_zeroed(&f.alloc, sizeof(*f.script));
     f.text = alloc_zeroed(&f.alloc, (size_t)FUZZ_LINES * (FUZZ_LINE_BYTES + 1));

@@ -77,6 +77,9 @@ struct fuzz_maker {
 /* Is the call among those asked for, and is it known? */
 bool fuzz_makes(const struct fuzz_maker *maker, const char *name);
 
+/* Is every name of the list a call of scenarios? An empty name is none. */
+bool fuzz_knows(const char *calls);
+
 /* Fills a script with `operations` lines behind its beginning. */
 void fuzz_generate(struct fuzz_maker *maker, unsigned operations, struct fuzz_script *script);
 

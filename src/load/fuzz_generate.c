@@ -30,6 +30,25 @@ bool fuzz_makes(const struct fuzz_maker *maker, const char *name)
     return maker->calls == NULL || fuzz_is_listed(maker->calls, name);
 }
 
+bool fuzz_knows(const char *calls)
+{
+    char name[32];
+
+    for (const char *at = calls;; at++) {
+        size_t length = strcspn(at, ",");
+
+        if (length >= sizeof(name))
+            return false;
+        memcpy(name, at, length);
+        name[length] = '\0';
+        if (scenario_find_call(name) == NULL)
+            return false;
+        at += length;
+        if (*at == '\0')
+            return true;
+    }
+}
+
 void fuzz_remember(struct fuzz_maker *maker, unsigned page)
 {
     if (page < maker->pages)

@@ -132,6 +132,10 @@ static int fuzz_fail(const struct fuzz *f, const struct mw_fuzz_result *result, 
                       result->why[0] != '\0' ? result->why : "the host cannot be asked");
         return TOOL_IO;
     }
+    if (err == -EINVAL && f->options.calls != NULL) {
+        tool_complain("--calls '%s': not names of calls with commas between", f->options.calls);
+        return usage_hint("fuzz");
+    }
     return tool_complain_file(f->options.record != NULL ? f->options.record : f->options.file, err);
 }
 

@@ -36,5 +36,6 @@ show mapwalk run --on both data/small.strace
 show mapwalk run --results --json data/one.mw
 show mapwalk fuzz file
 show mapwalk fuzz --ops 0
+show mapwalk fuzz --calls mmap,bogus
 show mapwalk fuzz --processes 9
 show mapwalk fuzz --seed x

@@ -47,6 +47,19 @@ static void the_same_seed_makes_the_same_script(void **state)
     free(c);
 }
 
+static void a_list_of_calls_names_calls(void **state)
+{
+    (void)state;
+    assert_true(fuzz_knows("mmap"));
+    assert_true(fuzz_knows("mmap,munmap,fork"));
+    assert_false(fuzz_knows(""));
+    assert_false(fuzz_knows("bogus"));
+    assert_false(fuzz_knows("mmap,"));
+    assert_false(fuzz_knows(",mmap"));
+    assert_false(fuzz_knows("mmap,bogus"));
+    assert_false(fuzz_knows("a_name_that_is_longer_than_that_of_any_call_there_is"));
+}
+
 static void only_the_calls_that_are_asked_for_are_made(void **state)
 {
     struct fuzz_script *script = generate(3, "munmap,brk", 4);
@@ -170,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_makes_the_same_script),
+        cmocka_unit_test(a_list_of_calls_names_calls),
         cmocka_unit_test(only_the_calls_that_are_asked_for_are_made),
         cmocka_unit_test(processes_act_while_they_live),
         cmocka_unit_test(lines_fit_their_room),
