@@ -180,7 +180,8 @@ enum mw_walk_error {
     X(USER_KILLED, "user_killed", "a user-level fault handler gave the process up: SIGKILL")       \
     X(USER_FAILED, "user_failed", "a user-level fault handler does not repair it: SIGSEGV")        \
     X(WOULD_BLOCK, "would_block", "a userfaultfd was told: the access waits, or meets SIGBUS")     \
-    X(GUARD, "guard", "a guard page (MADV_GUARD_INSTALL): SIGSEGV SEGV_MAPERR")
+    X(GUARD, "guard", "a guard page (MADV_GUARD_INSTALL): SIGSEGV SEGV_MAPERR")                    \
+    X(NO_HUGE_PAGE, "no_huge_page", "MAP_HUGETLB, and no huge page is set aside: SIGBUS BUS_ADRERR")
 
 enum mw_reason {
 #define MW_REASON_ENUM(identifier, name, text) MW_REASON_##identifier,

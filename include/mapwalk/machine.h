@@ -293,6 +293,7 @@ int mw_page_look(struct mw_machine *machine, int pid, uint64_t va, struct mw_pag
  */
 struct mw_smaps {
     struct mw_vma vma;
+    uint64_t page_bytes; /* 4096, or what MAP_HUGETLB asked for */
     uint64_t rss_bytes;
     uint64_t pss_bytes, pss_dirty_bytes;
     uint64_t shared_clean_bytes, shared_dirty_bytes;

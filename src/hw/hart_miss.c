@@ -200,6 +200,8 @@ static uint8_t *hart_miss_walk(struct hart *h, const struct hart_access *a,
     struct walk_result found;
     uint8_t *host;
 
+    /* For hart_count_misses: after this walk or, when it ends in a fault, after its repair. */
+    pages_seen_warm(&h->seen, tlb_tag(a->va, MW_SIZE_4K, false, 0) >> 17);
     hart_walk(h, &h->rules, a->va, a->access, counters->skipped, &found);
     counters->walks++;
     counters->references += found.references;

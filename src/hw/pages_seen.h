@@ -76,6 +76,15 @@ static inline bool pages_seen_has(const struct pages_seen *seen, uint64_t page, 
 }
 
 /*
+ * The page of the present space will be marked soon: what that looks at comes nearer, while the
+ * caller does other things.
+ */
+static inline void pages_seen_warm(const struct pages_seen *seen, uint64_t page)
+{
+    __builtin_prefetch(&seen->slots[pages_seen_pair(page, seen->mask)], 1);
+}
+
+/*
  * Marks the page of a space as seen by `units` (bits, not 0) and returns the bits that it had
  * before. That space is the present one from now on, if there is memory for it.
  */

@@ -8,11 +8,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
-#ifndef MAP_HUGE_SHIFT
-#define MAP_HUGE_SHIFT 26
-#define MAP_HUGE_MASK  0x3fu
-#endif
-
 struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint64_t a0, uint64_t a1,
                        uint64_t a2, uint64_t a3)
 {
@@ -52,19 +47,6 @@ struct open_file *call_file(const struct call *call, int fd)
     return file != NULL && (file->status_flags & O_PATH) ? NULL : file;
 }
 
-/*
- * Huge pages on a machine that has set none aside: a size there is (2 MiB, 1 GiB, or 0 for the
- * usual one) cannot be had, another is no size.
- */
-static int call_mmap_huge(uint64_t bytes, int flags)
-{
-    unsigned size = ((unsigned)flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
-
-    if (size != 0 && size != 21 && size != 30)
-        return -EINVAL;
-    return bytes == 0 ? -EINVAL : -ENOMEM;
-}
-
 /* mmap(2): an unaligned offset is found before a bad descriptor, and that before all else. */
 static int64_t call_mmap(const struct call *call, uint64_t addr, uint64_t bytes, int prot,
                          int flags, int fd, uint64_t off_bytes)
@@ -79,7 +61,8 @@ static int64_t call_mmap(const struct call *call, uint64_t addr, uint64_t bytes,
             return -EBADF;
     }
     if (flags & MAP_HUGETLB)
-        return file == NULL ? call_mmap_huge(bytes, flags) : -EINVAL;
+        return file == NULL ? mm_mmap_huge(call->process->mm, addr, bytes, prot, flags, off_bytes)
+                            : -EINVAL;
     return mm_mmap(call->process->mm, addr, bytes, prot, flags, file == NULL ? NULL : &file->mapped,
                    off_bytes);
 }

@@ -129,13 +129,15 @@ static bool smaps_shares(const struct vma *v)
     return (v->flags & VMA_SHARED) && (v->file == NULL || v->file->writable);
 }
 
+struct smaps_flag {
+    const char *name;
+    bool set;
+};
+
 /* Names of properties in the order of Linux's bits, which is the order in which it prints them. */
 static void smaps_flags(const struct vma *v, char *out)
 {
-    const struct {
-        const char *name;
-        bool set;
-    } flags[] = {
+    const struct smaps_flag flags[] = {
         {"rd", (v->prot & PROT_READ) != 0},
         {"wr", (v->prot & PROT_WRITE) != 0},
         {"ex", (v->prot & PROT_EXEC) != 0},
@@ -152,9 +154,11 @@ static void smaps_flags(const struct vma *v, char *out)
         {"sr", (v->flags & VMA_SEQ_READ) != 0},
         {"rr", (v->flags & VMA_RAND_READ) != 0},
         {"dc", (v->flags & VMA_DONTCOPY) != 0},
+        {"de", vma_huge_bytes(v) != 0},
         {"lf", (v->flags & VMA_LOCKONFAULT) != 0},
         {"ac", (v->flags & VMA_ACCOUNT) != 0},
         {"nr", (v->flags & VMA_NORESERVE) != 0},
+        {"ht", vma_huge_bytes(v) != 0},
         {"wf", (v->flags & VMA_WIPEONFORK) != 0},
         {"dd", (v->flags & VMA_DONTDUMP) != 0},
         {"hg", (v->flags & VMA_HUGEPAGE) != 0},
@@ -195,6 +199,7 @@ int mw_smaps_next(struct mw_machine *m, int pid, uint64_t va, struct mw_smaps *o
     out->pss_bytes = count.pss >> PSS_SHIFT;
     out->pss_dirty_bytes = count.pss_dirty >> PSS_SHIFT;
     out->locked_bytes = count.pss_locked >> PSS_SHIFT;
+    out->page_bytes = vma_huge_bytes(count.vma) != 0 ? vma_huge_bytes(count.vma) : PAGE_BYTES;
     out->thp_eligible = smaps_thp_eligible(count.vma);
     smaps_flags(count.vma, out->vm_flags);
     return 0;
@@ -207,8 +212,8 @@ void mw_smaps_format(const struct mw_smaps *s, char *out, size_t bytes)
         uint64_t bytes;
     } rows[] = {
         {"Size", s->vma.end - s->vma.start},
-        {"KernelPageSize", PAGE_BYTES},
-        {"MMUPageSize", PAGE_BYTES},
+        {"KernelPageSize", s->page_bytes},
+        {"MMUPageSize", s->page_bytes},
         {"Rss", s->rss_bytes},
         {"Pss", s->pss_bytes},
         {"Pss_Dirty", s->pss_dirty_bytes},

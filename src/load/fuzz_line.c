@@ -99,6 +99,31 @@ static const char *map_extra(struct fuzz_maker *maker)
     return chance(maker, 8) ? PICK(maker, words) : "";
 }
 
+/*
+ * Huge pages that are not there. Only where the window has room for them: what MAP_FIXED replaces is
+ * as long as they are. One in eight asks for pages to be reserved, which is refused.
+ */
+static bool make_mmap_huge(struct fuzz_maker *maker, char *out)
+{
+    unsigned page = 512 * below(maker, maker->pages / 512 - 4);
+    unsigned bytes =
+        ((1 + below(maker, 4)) << 21) - (chance(maker, 3) ? 4096 * below(maker, 512) : 0);
+    bool placed;
+    const char *flags = map_flags(maker, &placed);
+
+    fuzz_remember(maker, page);
+    fuzz_remember(maker, page + 512);
+    if (chance(maker, 16))
+        page++;
+    out += placed ? sprintf(out, "mmap(w+%u*4096", page) : sprintf(out, "mmap(NULL");
+    sprintf(out, ", %u, %s, %s|MAP_ANONYMOUS%s%s%s, -1, %s) = ?", bytes, protection(maker),
+            chance(maker, 3) ? "MAP_SHARED" : "MAP_PRIVATE", flags,
+            chance(maker, 8) ? "" : "|MAP_NORESERVE",
+            chance(maker, 12) ? "|MAP_HUGETLB|MAP_LOCKED" : "|MAP_HUGETLB",
+            chance(maker, 12) ? "4096" : "0");
+    return true;
+}
+
 /* "address, bytes, protection, " of an mmap, and whether the address is asked for. */
 static int print_map_head(struct fuzz_maker *maker, bool placed, char *out)
 {
@@ -115,8 +140,11 @@ static int print_map_head(struct fuzz_maker *maker, bool placed, char *out)
 static bool make_mmap(struct fuzz_maker *maker, char *out)
 {
     bool placed;
-    const char *flags = map_flags(maker, &placed);
+    const char *flags;
 
+    if (maker->wide && chance(maker, 6))
+        return make_mmap_huge(maker, out);
+    flags = map_flags(maker, &placed);
     out += print_map_head(maker, placed, out);
     sprintf(out, "%s|MAP_ANONYMOUS%s%s, -1, 0) = ?",
             chance(maker, 5) ? "MAP_SHARED" : "MAP_PRIVATE", flags, map_extra(maker));

@@ -33,6 +33,7 @@ static uint64_t *smaps_field(struct mw_smaps *s, const char *name)
         const char *name;
         uint64_t *at;
     } fields[] = {
+        {"KernelPageSize:", &s->page_bytes},
         {"Rss:", &s->rss_bytes},
         {"Pss:", &s->pss_bytes},
         {"Pss_Dirty:", &s->pss_dirty_bytes},

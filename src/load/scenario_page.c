@@ -43,7 +43,7 @@ static int page_of_simulator(struct mw_machine *m, int pid, uint64_t va, uint8_t
     if (v == NULL)
         return -EFAULT;
     va = page_floor(va);
-    if (mm_is_guarded(p->mm, va))
+    if (mm_is_guarded(p->mm, va) || vma_huge_bytes(v) != 0)
         return -EFAULT;
     pte = pt_lookup(&p->mm->pt, va, NULL);
     if (!pte_present(pte))

@@ -55,8 +55,9 @@ static void smaps_show(struct scenario *s, const struct mw_smaps *smaps)
 /* What must be equal, as one line of text. `whole`: the numbers of memory, too. */
 static void smaps_describe(const struct mw_smaps *m, bool whole, char *out, size_t room)
 {
-    int used = snprintf(out, room, "%" PRIx64 "-%" PRIx64 " %s; anonymous %" PRIu64, m->vma.start,
-                        m->vma.end, m->vm_flags, m->anonymous_bytes >> 10);
+    int used = snprintf(
+        out, room, "%" PRIx64 "-%" PRIx64 " %s; pages %" PRIu64 " anonymous %" PRIu64, m->vma.start,
+        m->vma.end, m->vm_flags, m->page_bytes >> 10, m->anonymous_bytes >> 10);
 
     if (whole)
         snprintf(out + used, room - (size_t)used,

@@ -435,6 +435,8 @@ static struct mm_outcome fault_handle(struct fault *f, enum mw_cause cause)
         return fault_refuse(f, MW_REASON_PROTECTION);
     if (mm_is_guarded(f->mm, f->page))
         return fault_refuse(f, MW_REASON_GUARD);
+    if (vma_huge_bytes(f->vma) != 0)
+        return fault_refuse(f, MW_REASON_NO_HUGE_PAGE);
     /* Before anything else, as in Linux: also a write that then meets the end of the file counts. */
     if (f->write && !(f->vma->flags & VMA_SHARED))
         mm_start_history(f->mm, f->vma);

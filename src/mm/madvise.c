@@ -83,11 +83,11 @@ static bool advice_forbidden(const struct vma *v, int advice)
     }
 }
 
-/* Memory that is shared, or made to be dropped, is never merged page by page. */
+/* Memory that is shared, huge, or made to be dropped, is never merged page by page. */
 static bool advice_has_no_effect(const struct vma *v, int advice)
 {
     return (advice == MADV_MERGEABLE || advice == MADV_UNMERGEABLE) &&
-           (v->flags & (VMA_SHARED | VMA_DROPPABLE));
+           ((v->flags & (VMA_SHARED | VMA_DROPPABLE)) || vma_huge_bytes(v) != 0);
 }
 
 /* Kernel memory that cannot be had is told as EAGAIN, also that for a split. */
@@ -332,6 +332,25 @@ static bool advice_is_sealed_off(const struct advice *a)
     }
 }
 
+/*
+ * Advice on huge pages, of which there is none: it is only checked. Dropping begins at a huge page,
+ * and its end is rounded down; a hole in the object may be anywhere.
+ */
+static int advice_huge(const struct advice *a)
+{
+    switch (a->advice) {
+    case MADV_DONTNEED:
+    case MADV_DONTNEED_LOCKED:
+        return vma_may_split(a->vma, a->part.start) ? 0 : -EINVAL;
+    case MADV_REMOVE:
+        return vma_shares_writes(a->vma) ? 0 : -EACCES;
+    case MADV_WILLNEED:
+        return 0;
+    default: /* FREE, COLD, PAGEOUT, COLLAPSE, guards: for ordinary pages only */
+        return -EINVAL;
+    }
+}
+
 static int advice_area(struct advice *a)
 {
     const struct advice_flags *f = advice_find_flags(a->advice);
@@ -340,6 +359,8 @@ static int advice_area(struct advice *a)
         return -EPERM;
     if (f != NULL)
         return advice_set_flags(a, f);
+    if (vma_huge_bytes(a->vma) != 0)
+        return advice_huge(a);
     switch (a->advice) {
     case MADV_DONTNEED:
     case MADV_DONTNEED_LOCKED:

@@ -31,6 +31,7 @@ struct mapped_ops {
     bool aligned;        /* large mappings are placed so that superpages could back them, */
     bool aligned_shared; /* also shared ones */
     bool moves_alone;    /* mremap does not move it together with other areas */
+    uint64_t huge_bytes; /* size of its huge pages, of which there are none; 0: ordinary pages */
 };
 
 struct mapped_file {

@@ -15,14 +15,15 @@
 
 /*
  * A part of one area gets other flags; its rights stay. *v becomes the area that covers it. What is
- * to be dropped under pressure takes no lock.
+ * to be dropped under pressure takes no lock, nor do huge pages.
  */
 static int lock_change_part(struct mm *mm, struct vma **v, struct range part, uint32_t flags)
 {
     const struct vma_change change = {
         .range = part, .prot = (*v)->prot, .flags = flags, .name = (*v)->name};
 
-    bool no_lock = (flags & VMA_DROPPABLE) && (((*v)->flags ^ flags) & VMA_LOCK_BITS);
+    bool never = (flags & VMA_DROPPABLE) || vma_huge_bytes(*v) != 0;
+    bool no_lock = never && (((*v)->flags ^ flags) & VMA_LOCK_BITS);
 
     if ((*v)->flags == flags || no_lock)
         return 0;

@@ -149,11 +149,34 @@ void mm_start_history(struct mm *mm, struct vma *v)
         v->history = vma_set_choose_history(&mm->vmas, v, mm_new_history(mm->env, 0));
 }
 
+/*
+ * Splits that the change needs of huge pages: at the start, then at the end, as Linux tries them, up
+ * to the one that is not allowed. Where both are, vma_set_change makes them.
+ */
+static int mm_check_splits(struct mm *mm, struct vma *v, struct range r)
+{
+    uint64_t most = mm->env->config->max_map_count;
+    bool bad_end = r.end < v->end && !vma_may_split(v, r.end);
+
+    if (r.start > v->start && !vma_may_split(v, r.start))
+        return vma_set_count(&mm->vmas) >= most ? -ENOMEM : -EINVAL;
+    if (bad_end && r.start > v->start) {
+        if (vma_set_count(&mm->vmas) >= most)
+            return -ENOMEM;
+        vma_set_split(&mm->vmas, v, r.start);
+    }
+    if (bad_end)
+        return vma_set_count(&mm->vmas) >= most ? -ENOMEM : -EINVAL;
+    return 0;
+}
+
 int mm_change(struct mm *mm, struct vma **v, const struct vma_change *change)
 {
     int err = vma_set_reserve(&mm->vmas, MM_RESERVE);
     struct vma *changed;
 
+    if (err == 0)
+        err = mm_check_splits(mm, *v, change->range);
     if (err != 0)
         return err;
     changed = vma_set_change(&mm->vmas, *v, change, mm->env->config->max_map_count);

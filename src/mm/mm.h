@@ -186,6 +186,14 @@ vaddr_t mm_find_room(const struct mm *mm, uint64_t bytes, const struct mapped_fi
                      uint64_t off_bytes);
 
 /*
+ * mmap(2) with MAP_HUGETLB and no file, on a machine without huge pages (huge.c): an area only with
+ * MAP_NORESERVE, and of whole huge pages. The address, or -errno: as mm_mmap; -EINVAL: there are no
+ * pages of that size; -ENOMEM: none is set aside.
+ */
+MUST_CHECK int64_t mm_mmap_huge(struct mm *mm, vaddr_t hint, uint64_t bytes, int prot, int flags,
+                                uint64_t off_bytes);
+
+/*
  * A shared anonymous object of so many bytes, as a mapped file with one reference. It is not
  * accounted yet. -ENOMEM.
  */

@@ -71,8 +71,8 @@ bool mm_may_lock_more(const struct mm *mm, uint32_t flags, uint64_t bytes);
 
 /*
  * The half of unmapping that can fail: splits areas so that none crosses a bound of r. -ENOMEM:
- * vm.max_map_count; -EPERM: a sealed area. Splits that were done stay, as in Linux. Pre: reserved
- * 2.
+ * vm.max_map_count; -EPERM: a sealed area; -EINVAL: a huge page would be split. Splits that were done
+ * stay, as in Linux. Pre: reserved 2.
  */
 MUST_CHECK int mm_gather(struct mm *mm, struct range r);
 
@@ -88,7 +88,7 @@ void mm_unmap_range(struct mm *mm, struct range r);
  */
 void mm_empty_area(struct mm *mm, const struct vma *v);
 
-/* munmap(2) without the checks of its arguments, which lie in user space. -ENOMEM, -EPERM. */
+/* munmap(2) without the checks of its arguments, which lie in user space. Fails as mm_gather. */
 MUST_CHECK int mm_unmap_checked(struct mm *mm, struct range r);
 
 /* ---- guard.c ---- */
@@ -108,6 +108,20 @@ MUST_CHECK int mm_guard_copy(struct mm *to, const struct mm *from, struct range 
 
 /* Recomputes I-MM-7. */
 bool mm_guard_check(const struct mm *mm);
+
+/* ---- huge.c ---- */
+
+/* Older C libraries do not name them. */
+#ifndef MAP_HUGE_SHIFT
+#define MAP_HUGE_SHIFT 26
+#define MAP_HUGE_MASK  0x3fu
+#endif
+
+/*
+ * Why the area, of huge pages, cannot be mapped, told when the old mapping is gone: -EINVAL: its
+ * offset; -ENOMEM: pages would have to be reserved. 0: it can.
+ */
+MUST_CHECK int mm_huge_refusal(const struct vma *model, int flags);
 
 /* ---- others ---- */
 
@@ -130,7 +144,10 @@ int mm_populate(struct mm *mm, struct range r, bool ignore);
 /* Gives v, which is private, the history that its first write makes. */
 void mm_start_history(struct mm *mm, struct vma *v);
 
-/* vma_set_change with the reserve before it. -ENOMEM. *v becomes the area that covers the part. */
+/*
+ * vma_set_change with the reserve before it. -ENOMEM; -EINVAL: a huge page would be split, but a first
+ * split may have been done. *v becomes the area that covers the part.
+ */
 MUST_CHECK int mm_change(struct mm *mm, struct vma **v, const struct vma_change *change);
 
 /* Tells listeners of an area. */

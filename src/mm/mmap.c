@@ -32,7 +32,8 @@ static int mm_check_validate(int flags)
     /* Not MAP_FIXED_NOREPLACE: it is younger than the list of flags that files support. */
     const int known = MAP_SHARED_VALIDATE | MAP_FIXED | MAP_POPULATE | MAP_NORESERVE |
                       MAP_NONBLOCK | MAP_STACK | MAP_LOCKED | MAP_GROWSDOWN | MAP_DENYWRITE |
-                      MAP_EXECUTABLE | MAP_32BIT | MAP_HUGETLB;
+                      MAP_EXECUTABLE | MAP_32BIT | MAP_HUGETLB | MAP_ANONYMOUS |
+                      21 << MAP_HUGE_SHIFT | 30 << MAP_HUGE_SHIFT; /* 2 MiB and 1 GiB */
 
     return flags & ~known ? -EOPNOTSUPP : 0;
 }
@@ -96,6 +97,8 @@ static uint32_t mm_area_flags(const struct mm *mm, int flags, const struct mappe
     /* Who never overcommits does not let programs do so either. */
     if ((flags & MAP_NORESERVE) && mm->env->config->overcommit != 2)
         area |= VMA_NORESERVE;
+    if (file != NULL && file->ops != NULL && file->ops->huge_bytes != 0)
+        area |= VMA_NORESERVE; /* they have a reserve of their own, in mode 2 as well */
     return area;
 }
 
@@ -136,12 +139,13 @@ static int mm_prepare(struct mm *mm, struct mapping *m)
 }
 
 /*
- * What is to be dropped cannot be locked. Linux merges before it takes the lock away, so an area
- * that mlockall would have locked stays by itself.
+ * What is to be dropped cannot be locked, nor can huge pages. Linux merges before it takes the lock
+ * away, so an area that mlockall would have locked stays by itself.
  */
 static void mm_add_area(struct mm *mm, struct vma *model)
 {
-    bool unlocked = (model->flags & VMA_DROPPABLE) && (model->flags & VMA_LOCKED);
+    bool never = (model->flags & VMA_DROPPABLE) || vma_huge_bytes(model) != 0;
+    bool unlocked = never && (model->flags & VMA_LOCKED);
 
     if (unlocked)
         model->flags &= ~VMA_LOCK_BITS;
@@ -162,7 +166,8 @@ static bool mm_commit_over(struct mm *mm, struct mapping *m)
 
     if (v == NULL || v->start != m->model.start || v->end != m->model.end)
         return false;
-    if (m->refusal != 0 || m->shared != NULL || (m->model.flags & VMA_DROPPABLE))
+    if (m->refusal != 0 || m->shared != NULL || (m->model.flags & VMA_DROPPABLE) ||
+        vma_huge_bytes(&m->model) != 0)
         return false;
     mm_empty_area(mm, v);
     mm_emit_vma(mm, MW_EVENT_VMA_MAP, &m->model);
@@ -213,6 +218,10 @@ static int mm_choose_object(struct mm *mm, struct mapping *m)
     uint64_t bytes = m->model.end - m->model.start;
     int err = 0;
 
+    if (vma_huge_bytes(&m->model) != 0) {
+        m->refusal = mm_huge_refusal(&m->model, m->flags);
+        return 0;
+    }
     if (file == NULL && (m->model.flags & VMA_SHARED))
         err = mm_shared_new(mm->env, bytes, &m->shared);
     else if (file != NULL && file->ops != NULL)

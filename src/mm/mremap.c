@@ -85,17 +85,38 @@ static int remap_check_arguments(const struct remap *r)
     return remap_names_target(r) ? remap_check_target(r) : 0;
 }
 
-/* May the area at `old` be grown or moved as asked? Its length to be kept is checked, too. */
-static int remap_check_area(const struct remap *r)
+/* Lengths of huge pages are rounded up; they begin at multiples of their size, and never grow. */
+static int remap_round_huge(struct remap *r)
+{
+    uint64_t mask = vma_huge_bytes(r->vma) - 1;
+
+    r->old_bytes = (r->old_bytes + mask) & ~mask;
+    r->new_bytes = (r->new_bytes + mask) & ~mask;
+    if ((r->old & mask) || (remap_names_target(r) && (r->target & mask)))
+        return -EINVAL;
+    if (r->new_bytes > r->old_bytes || (r->flags & MREMAP_DONTUNMAP))
+        return -EINVAL;
+    return 0;
+}
+
+/*
+ * May the area at `old` be grown or moved as asked? Its length to be kept is checked, too. Lengths
+ * become those that the area's kind of pages has.
+ */
+static int remap_check_area(struct remap *r)
 {
     const struct vma *v = r->vma;
-    uint64_t kept = r->old_bytes < r->new_bytes ? r->old_bytes : r->new_bytes;
-    uint64_t grown = r->new_bytes - kept;
+    uint64_t kept;
+    uint64_t grown;
 
     if (v == NULL)
         return -EFAULT;
     if (v->flags & VMA_SEALED)
         return -EPERM;
+    if (vma_huge_bytes(v) != 0 && remap_round_huge(r) != 0)
+        return -EINVAL;
+    kept = r->old_bytes < r->new_bytes ? r->old_bytes : r->new_bytes;
+    grown = r->new_bytes - kept;
     if (r->new_bytes <= r->old_bytes && !remap_names_target(r))
         return 0; /* what is cut off, or stays as it is, may well reach into other areas */
     if (r->old_bytes == 0 && !(v->flags & VMA_SHARED))
@@ -319,7 +340,7 @@ static int remap_check_6_12(struct remap *r)
 /* One area: check, act, and fill in what grew if it is locked. The new address, or -errno. */
 static int64_t remap_one(struct remap *r)
 {
-    uint64_t old_bytes = r->old_bytes;
+    uint64_t old_bytes;
     bool locked;
     int err = vma_set_reserve(&r->mm->vmas, MREMAP_RESERVE);
 
@@ -330,6 +351,7 @@ static int64_t remap_one(struct remap *r)
         err = remap_check_area(r);
     if (err != 0)
         return err;
+    old_bytes = r->old_bytes;
     locked = (r->vma->flags & VMA_LOCKED) != 0;
     if (remap_names_target(r) && remap_is_6_12(r))
         err = remap_to_target_6_12(r);

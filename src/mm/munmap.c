@@ -27,11 +27,15 @@ int mm_gather(struct mm *mm, struct range r)
         return -ENOMEM;
     if (v->start < r.start && (v->flags & VMA_SEALED))
         return -EPERM;
+    if (v->start < r.start && !vma_may_split(v, r.start))
+        return -EINVAL;
     if (v->start < r.start)
         v = vma_set_split(&mm->vmas, v, r.start);
     for (; v != NULL && v->start < r.end; v = vma_set_next(&mm->vmas, v)) {
         if (v->flags & VMA_SEALED)
             return -EPERM;
+        if (v->end > r.end && !vma_may_split(v, r.end))
+            return -EINVAL;
         if (v->end > r.end)
             vma_set_split(&mm->vmas, v, r.end);
     }

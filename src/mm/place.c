@@ -209,6 +209,31 @@ static vaddr_t mm_place_huge(const struct mm *mm, vaddr_t hint, uint64_t bytes, 
     return mm_find_huge_gap(mm, bytes, file == NULL ? 0 : off_bytes);
 }
 
+/* Room that begins at a multiple of `align`: found with as much to spare as that may take; 0: none. */
+static vaddr_t mm_find_aligned_gap(const struct mm *mm, uint64_t bytes, uint64_t align)
+{
+    uint64_t spare = align - PAGE_BYTES;
+    vaddr_t start = bytes + spare > mm->user_end ? 0 : mm_find_gap(mm, bytes + spare);
+    bool down = mm->placement == MW_PLACE_TOP_DOWN || mm->placement == MW_PLACE_DOWN_ONLY;
+
+    if (start == 0)
+        return 0;
+    return (down ? start + spare : start + align - 1) & ~(align - 1);
+}
+
+/* Huge pages begin at multiples of their size: a named place must, a hint is rounded up to one. */
+static int64_t mm_place_aligned(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags,
+                                uint64_t align)
+{
+    vaddr_t start;
+
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+        return hint & (align - 1) ? -EINVAL : mm_place_fixed(mm, hint, bytes, flags);
+    hint = (page_floor(hint) + align - 1) & ~(align - 1);
+    start = mm_hint_fits(mm, hint, bytes) ? hint : mm_find_aligned_gap(mm, bytes, align);
+    return start == 0 ? -ENOMEM : (int64_t)start;
+}
+
 int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags,
                  const struct mapped_file *file, uint64_t off_bytes)
 {
@@ -217,6 +242,8 @@ int64_t mm_place(const struct mm *mm, vaddr_t hint, uint64_t bytes, int flags,
 
     if (bytes > mm->user_end)
         return -ENOMEM;
+    if (file != NULL && file->ops != NULL && file->ops->huge_bytes != 0)
+        return mm_place_aligned(mm, hint, bytes, flags, file->ops->huge_bytes);
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
         return mm_place_fixed(mm, hint, bytes, flags);
     hint = page_floor(hint);

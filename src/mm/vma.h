@@ -139,6 +139,20 @@ static inline bool vma_shares_writes(const struct vma *v)
     return (v->flags & VMA_SHARED) && (v->flags & VMA_MAYWRITE);
 }
 
+/* The size of its huge pages (MAP_HUGETLB); 0: its pages are ordinary. */
+static inline uint64_t vma_huge_bytes(const struct vma *v)
+{
+    return v->file == NULL || v->file->ops == NULL ? 0 : v->file->ops->huge_bytes;
+}
+
+/* May the area be split at this address? Huge pages are not. */
+static inline bool vma_may_split(const struct vma *v, vaddr_t at)
+{
+    uint64_t huge_bytes = vma_huge_bytes(v);
+
+    return huge_bytes == 0 || (at & (huge_bytes - 1)) == 0;
+}
+
 /* Does RLIMIT_DATA count it (is_data_mapping)? */
 static inline bool vma_is_data(uint32_t prot, uint32_t flags)
 {

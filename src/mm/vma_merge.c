@@ -53,11 +53,11 @@ static bool merge_flags(const struct vma *a, const struct vma *b)
     return ((a->flags ^ b->flags) & ~(uint32_t)VMA_STICKY) == 0;
 }
 
-/* Equal in everything but bounds, offset and history? */
+/* Equal in everything but bounds, offset and history, and of a kind that merges at all? */
 static bool merge_kinds(const struct vma *a, const struct vma *b)
 {
     return a->prot == b->prot && merge_flags(a, b) && a->file == b->file &&
-           vma_name_equal(a->name, b->name);
+           vma_huge_bytes(a) == 0 && vma_name_equal(a->name, b->name);
 }
 
 /* Does `b` begin where `a` ends, in addresses and offsets? */

@@ -202,6 +202,7 @@ static bool summary_usual_reason(unsigned reason)
     case MW_REASON_USER_FAILED:
     case MW_REASON_WOULD_BLOCK:
     case MW_REASON_GUARD:
+    case MW_REASON_NO_HUGE_PAGE:
         return false;
     default:
         return true;
