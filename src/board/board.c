@@ -110,10 +110,11 @@ static int board_disk_up(struct mw_board *b, const struct mw_board_config *c)
     err = dev_ram_new(&b->alloc, c->disk_bytes, &b->disk);
     if (err != 0)
         return err;
-    b->disk->read_ns = c->costs.block_read;
-    b->disk->write_ns = c->costs.block_write;
-    b->disk->flush_ns = c->costs.block_flush;
-    b->disk->byte_ps = c->costs.block_byte_ps;
+    dev_set_latency(b->disk, &(struct dev_latency){.read_ns = c->costs.block_read,
+                                                   .write_ns = c->costs.block_write,
+                                                   .zero_ns = c->costs.block_write,
+                                                   .flush_ns = c->costs.block_flush,
+                                                   .byte_ps = c->costs.block_byte_ps});
     dev_attach(b->disk, &b->bus, &b->clock);
     return 0;
 }

@@ -35,9 +35,18 @@ static int dev_ram_read(struct dev *dev, uint64_t block, uint32_t count, void *b
     return 0;
 }
 
-static int dev_ram_write(struct dev *dev, uint64_t block, uint32_t count, const void *bytes)
+static int dev_ram_write(struct dev *dev, uint64_t block, const struct dev_span *spans,
+                         uint32_t span_count, unsigned flags)
 {
-    memcpy(dev_ram_at(dev, block), bytes, (size_t)count * DEV_BLOCK_BYTES);
+    uint8_t *to = dev_ram_at(dev, block);
+
+    (void)flags; /* all is durable at once */
+    for (uint32_t i = 0; i < span_count; i++) {
+        size_t bytes = (size_t)spans[i].blocks * DEV_BLOCK_BYTES;
+
+        memcpy(to, spans[i].bytes, bytes);
+        to += bytes;
+    }
     return 0;
 }
 
@@ -104,8 +113,7 @@ int dev_ram_new(struct alloc *a, uint64_t bytes, struct dev **out)
         alloc_release(a, ram);
         return -ENOMEM;
     }
-    ram->dev.ops = &dev_ram_ops;
-    ram->dev.blocks = bytes / DEV_BLOCK_BYTES;
+    dev_init(&ram->dev, &dev_ram_ops, bytes / DEV_BLOCK_BYTES);
     ram->alloc = a;
     ram->host = host;
     *out = &ram->dev;

@@ -116,25 +116,6 @@ static void requests_and_blocks_are_counted(void **state)
     assert_int_equal(f->dev->counters.errors, 0);
 }
 
-static void costs_are_a_share_a_request_and_a_share_a_byte(void **state)
-{
-    struct fixture *f = *state;
-
-    f->dev->read_ns = 1000;
-    f->dev->write_ns = 2000;
-    f->dev->flush_ns = 30000;
-    f->dev->byte_ps = 500;
-    assert_int_equal(dev_read(f->dev, 0, 1, f->bytes), 0);
-    assert_int_equal(f->clock.now_ns, 0); /* not attached yet */
-    dev_attach(f->dev, &f->bus, &f->clock);
-    assert_int_equal(dev_read(f->dev, 0, 4, f->bytes), 0);
-    assert_int_equal(f->clock.now_ns, 1000 + 2048);
-    assert_int_equal(dev_write(f->dev, 0, 2, f->bytes), 0);
-    assert_int_equal(f->clock.now_ns, 1000 + 2048 + 2000 + 1024);
-    assert_int_equal(dev_flush(f->dev), 0);
-    assert_int_equal(f->clock.now_ns, 1000 + 2048 + 2000 + 1024 + 30000);
-}
-
 struct recorder {
     unsigned count;
     struct mw_event events[8];
@@ -209,8 +190,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_request_outside_the_device_is_refused_and_not_counted,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(requests_and_blocks_are_counted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(costs_are_a_share_a_request_and_a_share_a_byte, set_up,
-                                        tear_down),
         cmocka_unit_test_setup_teardown(every_request_emits_one_event, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_size_that_is_no_number_of_blocks_is_refused, set_up,
                                         tear_down),
