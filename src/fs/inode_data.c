@@ -21,11 +21,13 @@
 
 #include "fs/inode_data.h"
 
-/* Pages that one operation allocates for at most. */
-#define DATA_RUN_PAGES  64u
-#define DATA_RUN_BLOCKS (DATA_RUN_PAGES * (FS_PAGE_BYTES / DEV_BLOCK_BYTES))
+/* Pages that one operation allocates for at most: what a failure in its middle takes back. */
+#define DATA_RUN_PAGES 1024u
 
-/* Log entries for the indirect blocks that a run of DATA_RUN_BLOCKS may need on its way. */
+/* Places in memory that one request gathers from at most: of what a device takes, all pages. */
+#define DATA_SPANS 256u
+
+/* Log entries for the tables on the way to a new block, beside those that it fills. */
 #define DATA_OP_INDIRECT 8u
 
 uint64_t inode_block_of_byte(const struct inode *ino, uint64_t bytes)
@@ -58,44 +60,29 @@ static bool data_in_limit(const struct inode *ino, uint64_t index, uint64_t page
     return index < limit && pages <= limit - index;
 }
 
-int inode_find_block(struct inode *ino, uint64_t block, uint64_t *physical)
+/*
+ * The longest run from `block` on that is one request, or reads zero (*physical 0: a hole, or never
+ * written).
+ */
+static int data_find_stored_run(struct inode *ino, uint64_t block, uint64_t end, uint64_t *physical,
+                                uint32_t *count)
 {
-    struct volume *v = ino->volume;
-    blk64_t found = 0;
-    errcode_t code =
-        ext2fs_bmap2(v->fs, ino->number, &ino->disk, v->scratch, 0, block, NULL, &found);
+    uint64_t page = block / ino->volume->page_blocks;
+    uint64_t marked = page;
+    void *value;
 
-    *physical = found;
-    if (code != 0)
-        return volume_errno(code);
-    if (found != 0 &&
-        (found < v->fs->super->s_first_data_block || found >= v->fs->super->s_blocks_count))
-        return -EUCLEAN;
-    return 0;
-}
+    if (radix_next(&ino->unwritten, &marked, &value)) {
+        /* Up to the first marked page, or just that page. */
+        uint64_t stop = (marked == page ? page + 1 : marked) * ino->volume->page_blocks;
 
-/* The block that a read has to fetch: 0 for a hole and for what was never written. */
-static int data_find_stored(struct inode *ino, uint64_t block, uint64_t *physical)
-{
-    *physical = 0;
-    if (radix_get(&ino->unwritten, block / ino->volume->page_blocks) != NULL)
-        return 0;
-    return inode_find_block(ino, block, physical);
-}
-
-/* The longest run from `block` on that is one request, or one hole (*physical 0). */
-static int data_find_run(struct inode *ino, uint64_t block, uint64_t end, uint64_t *physical,
-                         uint32_t *count)
-{
-    uint64_t next;
-    int err = data_find_stored(ino, block, physical);
-
-    for (*count = 1; err == 0 && block + *count < end; ++*count) {
-        err = data_find_stored(ino, block + *count, &next);
-        if (err == 0 && next != (*physical == 0 ? 0 : *physical + *count))
-            break;
+        end = stop < end ? stop : end;
+        if (marked == page) {
+            *physical = 0;
+            *count = (uint32_t)(end - block);
+            return 0;
+        }
     }
-    return err;
+    return inode_find_run(ino, block, end, physical, count);
 }
 
 /* Reads blocks [block, end) into bytes; *read is increased by those fetched. */
@@ -107,7 +94,7 @@ static int data_read_blocks(struct inode *ino, uint64_t block, uint64_t end, uin
     while (block < end) {
         uint64_t physical;
         uint32_t count;
-        int err = data_find_run(ino, block, end, &physical, &count);
+        int err = data_find_stored_run(ino, block, end, &physical, &count);
 
         if (err == 0 && physical != 0)
             err = volume_io_data_read(&ino->volume->io, physical, count, bytes);
@@ -161,176 +148,286 @@ int inode_page_stored(struct inode *ino, uint64_t index, bool *stored)
     uint64_t block = index * ino->volume->page_blocks;
     uint64_t end = block + inode_block_of_byte(ino, data_bytes_before_end(ino, index, 1));
     uint64_t physical = 0;
+    uint32_t count = 0;
     int err = 0;
 
-    for (; block < end && physical == 0 && err == 0; block++)
-        err = data_find_stored(ino, block, &physical);
+    for (; block < end && physical == 0 && err == 0; block += count)
+        err = data_find_stored_run(ino, block, end, &physical, &count);
     *stored = physical != 0;
     return err;
 }
 
 /* ---- allocation ---- */
 
-/* Some blocks of a file, and where they are. */
-struct data_run {
-    uint64_t first; /* block in the file */
-    uint32_t count;
-    uint32_t fresh_count;
-    uint32_t physical[DATA_RUN_BLOCKS];
-    bool fresh[DATA_RUN_BLOCKS]; /* allocated just now */
-};
-
-/* Where the next block should be: behind the one before it in the file. */
-static int data_goal(struct inode *ino, const struct data_run *run, uint32_t i, uint64_t *goal)
-{
-    uint64_t before = 0;
-    int err = 0;
-
-    if (i > 0)
-        before = run->physical[i - 1];
-    else if (run->first > 0)
-        err = inode_find_block(ino, run->first - 1, &before);
-    if (before != 0)
-        *goal = before + 1;
-    else
-        *goal = ext2fs_find_inode_goal(ino->volume->fs, ino->number, &ino->disk, run->first + i);
-    return err;
-}
-
 /*
  * Allocates a block and hangs it into the inode, with indirect blocks where they are missing.
  * libext2fs's own allocating bmap is not used: it writes zeros to every data block, and forgets the
  * block when a later step fails.
  */
-static int data_take_block(struct inode *ino, uint64_t block, uint64_t goal, uint64_t *physical)
+int inode_take_block(struct inode *ino, uint64_t block, uint64_t goal, uint64_t *physical)
 {
     struct volume *v = ino->volume;
     blk64_t taken;
-    int err = volume_errno(ext2fs_new_block3(v->fs, goal, NULL, &taken, NULL));
+    int err = volume_op_new_block(v, goal, physical);
 
     if (err != 0)
         return err;
-    *physical = taken;
+    taken = *physical;
     volume_io_forget(&v->io, taken);
-    ext2fs_block_alloc_stats2(v->fs, taken, +1);
     err = volume_errno(ext2fs_bmap2(v->fs, ino->number, &ino->disk, v->scratch,
                                     BMAP_SET | BMAP_ALLOC, block, NULL, &taken));
     return err != 0 ? err : volume_errno(ext2fs_iblk_add_blocks(v->fs, &ino->disk, 1));
 }
 
-/* Finds or allocates every block of the run. Inside an operation. */
-static int data_take_run(struct inode *ino, struct data_run *run)
+/* Where a block should be: behind the one before it in the file, `before` (0: none is known). */
+static int data_goal(struct inode *ino, uint64_t block, uint64_t before, uint64_t *goal)
 {
     int err = 0;
 
-    run->fresh_count = 0;
-    for (uint32_t i = 0; i < run->count && err == 0; i++) {
-        uint64_t physical;
+    if (before == 0 && block > 0)
+        err = inode_find_block(ino, block - 1, &before);
+    *goal = before != 0 ? before + 1
+                        : ext2fs_find_inode_goal(ino->volume->fs, ino->number, &ino->disk, block);
+    return err;
+}
+
+/* Allocates blocks [block, end), all of them holes. Inside an operation. */
+static int data_take_run(struct inode *ino, uint64_t block, uint64_t end)
+{
+    uint64_t physical = 0;
+    int err = 0;
+
+    for (; block < end && err == 0; block++) {
         uint64_t goal;
 
-        err = inode_find_block(ino, run->first + i, &physical);
-        run->fresh[i] = err == 0 && physical == 0;
-        if (run->fresh[i]) {
-            err = data_goal(ino, run, i, &goal);
-            if (err == 0)
-                err = data_take_block(ino, run->first + i, goal, &physical);
-            run->fresh_count++;
-        }
-        run->physical[i] = (uint32_t)physical;
+        err = data_goal(ino, block, physical, &goal);
+        if (err == 0)
+            err = inode_take_block(ino, block, goal, &physical);
     }
-    if (err == 0 && run->fresh_count > 0)
+    if (err == 0)
         err = volume_errno(ext2fs_write_inode(ino->volume->fs, ino->number, &ino->disk));
     return err;
 }
 
+/* Entries in the log for `blocks` new blocks and the tables that they need. */
+static uint64_t data_op_room(const struct inode *ino, uint64_t blocks)
+{
+    return blocks + blocks * sizeof(uint32_t) / ino->volume->fs->blocksize + DATA_OP_INDIRECT;
+}
+
 /*
- * The blocks of whole pages. On images with small blocks those of the last page that lie behind the
- * end of the file stay holes: ext2 knows no blocks behind the end.
+ * The end of the blocks of pages [index, index + pages). On images with small blocks those of the
+ * last page that lie behind the end of the file stay holes: ext2 knows no blocks behind the end.
  */
-static void data_run_of_pages(const struct inode *ino, uint64_t index, uint32_t pages,
-                              uint64_t file_bytes, struct data_run *run)
+static uint64_t data_blocks_end(const struct inode *ino, uint64_t index, uint32_t pages,
+                                uint64_t file_bytes)
 {
     uint64_t page_blocks = ino->volume->page_blocks;
     uint64_t end = (index + pages) * page_blocks;
     uint64_t file_end = inode_block_of_byte(ino, file_bytes);
 
-    if (file_end > end - page_blocks && file_end < end)
-        end = file_end;
-    run->first = index * page_blocks;
-    run->count = (uint32_t)(end - run->first);
+    return file_end > end - page_blocks && file_end < end ? file_end : end;
 }
 
 /* ---- writing ---- */
 
-static int data_write_blocks(struct inode *ino, const struct data_run *run, const uint8_t *bytes)
+/* What is to be written: pages that lie together, or anywhere. */
+struct data_source {
+    uint64_t index;           /* of the first page in the file */
+    const void *const *pages; /* NULL: they lie together, from `bytes` on */
+    const uint8_t *bytes;
+    unsigned dev_flags;
+};
+
+/* Where the bytes of a block of the file are in memory. */
+static const uint8_t *data_source_block(const struct inode *ino, const struct data_source *source,
+                                        uint64_t block)
 {
-    uint32_t block_bytes = ino->volume->fs->blocksize;
+    uint32_t page_blocks = ino->volume->page_blocks;
+    uint64_t page = block / page_blocks - source->index;
+    const uint8_t *bytes =
+        source->pages != NULL ? source->pages[page] : source->bytes + (size_t)page * FS_PAGE_BYTES;
+
+    return bytes + (size_t)(block % page_blocks) * ino->volume->fs->blocksize;
+}
+
+/* As many of the blocks as fit into DATA_SPANS spans; *count is set to their number. */
+static uint32_t data_gather_spans(const struct inode *ino, const struct data_source *source,
+                                  uint64_t block, uint32_t *count, struct dev_span *spans)
+{
+    uint32_t page_blocks = ino->volume->page_blocks;
+    uint32_t factor = ino->volume->fs->blocksize / DEV_BLOCK_BYTES;
+    uint32_t used = 0;
+    uint32_t done = 0;
+
+    while (done < *count) {
+        uint32_t piece = page_blocks - (uint32_t)((block + done) % page_blocks);
+        const uint8_t *bytes = data_source_block(ino, source, block + done);
+
+        if (piece > *count - done)
+            piece = *count - done;
+        if (used > 0 && (const uint8_t *)spans[used - 1].bytes +
+                                (size_t)spans[used - 1].blocks * DEV_BLOCK_BYTES ==
+                            bytes)
+            spans[used - 1].blocks += piece * factor;
+        else if (used < DATA_SPANS)
+            spans[used++] = (struct dev_span){bytes, piece * factor};
+        else
+            break;
+        done += piece;
+    }
+    *count = done;
+    return used;
+}
+
+/* Writes blocks of the file whose blocks on the device are neighbours. */
+static int data_write_run(struct inode *ino, const struct data_source *source, uint64_t block,
+                          uint64_t physical, uint32_t count)
+{
+    struct dev_span spans[DATA_SPANS];
     int err = 0;
 
-    for (uint32_t start = 0, end; start < run->count && err == 0; start = end) {
-        for (end = start + 1; end < run->count; end++)
-            if (run->physical[end] != run->physical[end - 1] + 1)
-                break;
-        err = volume_io_data_write(&ino->volume->io, run->physical[start], end - start,
-                                   bytes + (size_t)start * block_bytes);
+    while (count > 0 && err == 0) {
+        uint32_t piece = count;
+        uint32_t used = data_gather_spans(ino, source, block, &piece, spans);
+
+        err = volume_io_data_gather(&ino->volume->io, physical, piece, spans, used,
+                                    source->dev_flags);
+        block += piece;
+        physical += piece;
+        count -= piece;
     }
     return err;
 }
 
-/* At most DATA_RUN_PAGES pages, all or nothing as far as blocks go. */
-static int data_write_run(struct inode *ino, uint64_t index, uint32_t pages, const uint8_t *bytes)
+/* Writes blocks [block, end), all of which have a place. */
+static int data_write_placed(struct inode *ino, const struct data_source *source, uint64_t block,
+                             uint64_t end)
 {
-    struct ext2_inode before = ino->disk;
-    struct data_run run;
+    int err = 0;
+
+    while (block < end && err == 0) {
+        uint64_t physical;
+        uint32_t count;
+
+        err = inode_find_run(ino, block, end, &physical, &count);
+        if (err == 0 && physical == 0)
+            err = -EUCLEAN; /* two entries of a damaged map are one */
+        if (err == 0)
+            err = data_write_run(ino, source, block, physical, count);
+        block += count;
+    }
+    return err;
+}
+
+/* Pages of which [block, end) are the blocks have been written. */
+static void data_clear_marks(struct inode *ino, uint64_t block, uint64_t end)
+{
+    uint64_t page_blocks = ino->volume->page_blocks;
+
+    if (ino->unwritten.count > 0)
+        inode_drop_marks(ino, block / page_blocks, (end + page_blocks - 1) / page_blocks);
+}
+
+/*
+ * Gives the holes [block, end) blocks and writes them, both or neither. Marks go before the
+ * operation ends: whatever comes after it may believe them.
+ */
+static int data_write_holes(struct inode *ino, const struct data_source *source, uint64_t block,
+                            uint64_t end)
+{
+    struct ext2_inode before;
     int err;
 
-    data_run_of_pages(ino, index, pages, inode_bytes(ino), &run);
-    err = volume_op_begin(ino->volume, run.count + DATA_OP_INDIRECT);
-    if (err != 0)
-        return err;
-    err = data_take_run(ino, &run);
-    if (err == 0)
-        err = data_write_blocks(ino, &run, bytes);
-    err = volume_op_end(ino->volume, err);
-    if (err != 0) {
-        ino->disk = before;
-        return err;
-    }
-    if (run.first + run.count > inode_block_of_byte(ino, inode_bytes(ino)))
+    do {
+        err = volume_op_begin(ino->volume, data_op_room(ino, end - block));
+        if (err != 0)
+            return err;
+        before = ino->disk;
+        err = data_take_run(ino, block, end);
+        if (err == 0)
+            err = data_write_placed(ino, source, block, end);
+        if (err == 0)
+            data_clear_marks(ino, block, end);
+        err = volume_op_end(ino->volume, err);
+        if (err != 0)
+            ino->disk = before;
+    } while (volume_op_retry(ino->volume, err));
+    if (err == 0 && end > inode_block_of_byte(ino, inode_bytes(ino)))
         ino->beyond_end = true;
-    for (uint64_t page = index; page < index + pages; page++)
-        radix_remove(&ino->unwritten, page);
-    return 0;
+    return err;
+}
+
+/* `bytes`: where the file ends, or will end when this is done. */
+static int data_write(struct inode *ino, const struct data_source *source, uint32_t pages,
+                      uint64_t bytes)
+{
+    uint64_t block = source->index * ino->volume->page_blocks;
+    uint64_t end = data_blocks_end(ino, source->index, pages, bytes);
+    int err = 0;
+
+    while (block < end && err == 0) {
+        uint64_t physical;
+        uint32_t count;
+
+        err = inode_find_run(ino, block, end, &physical, &count);
+        if (err != 0)
+            break;
+        if (physical == 0 && count > DATA_RUN_PAGES * ino->volume->page_blocks)
+            count = DATA_RUN_PAGES * ino->volume->page_blocks;
+        if (physical == 0) {
+            err = data_write_holes(ino, source, block, block + count);
+        } else {
+            err = data_write_run(ino, source, block, physical, count);
+            if (err == 0)
+                data_clear_marks(ino, block, block + count);
+        }
+        block += count;
+    }
+    return err;
+}
+
+int inode_write_gather(struct inode *ino, uint64_t index, uint32_t pages,
+                       const void *const *page_bytes, unsigned dev_flags)
+{
+    return inode_write_extend(ino, index, pages, page_bytes, dev_flags, 0);
+}
+
+int inode_write_extend(struct inode *ino, uint64_t index, uint32_t pages,
+                       const void *const *page_bytes, unsigned dev_flags, uint64_t bytes)
+{
+    struct data_source source = {index, page_bytes, NULL, dev_flags};
+
+    if (bytes < inode_bytes(ino))
+        bytes = inode_bytes(ino);
+    return data_in_limit(ino, index, pages) ? data_write(ino, &source, pages, bytes) : -EFBIG;
 }
 
 int inode_write_pages(struct inode *ino, uint64_t index, uint32_t pages, const void *bytes)
 {
-    const uint8_t *from = bytes;
-    int err = 0;
+    struct data_source source = {index, NULL, bytes, 0};
 
-    if (!data_in_limit(ino, index, pages))
-        return -EFBIG;
-    while (pages > 0 && err == 0) {
-        uint32_t piece = pages < DATA_RUN_PAGES ? pages : DATA_RUN_PAGES;
-
-        err = data_write_run(ino, index, piece, from);
-        index += piece;
-        pages -= piece;
-        from += (size_t)piece * FS_PAGE_BYTES;
-    }
-    return err;
+    return data_in_limit(ino, index, pages) ? data_write(ino, &source, pages, inode_bytes(ino))
+                                            : -EFBIG;
 }
 
 /* ---- reserving ---- */
 
-static int data_zero_fresh(struct inode *ino, const struct data_run *run)
+/* Gives a block of the file its place unless it has one. Inside an operation. */
+static int data_reserve_block(struct inode *ino, uint64_t block, bool *fresh)
 {
-    int err = 0;
+    uint64_t physical;
+    int err = inode_find_block(ino, block, &physical);
 
-    for (uint32_t i = 0; i < run->count && err == 0; i++)
-        if (run->fresh[i])
-            err = volume_io_data_zero(&ino->volume->io, run->physical[i], 1);
-    return err;
+    if (err != 0 || physical != 0)
+        return err;
+    *fresh = true;
+    err = data_take_run(ino, block, block + 1);
+    if (err != 0 || ino->volume->page_blocks == 1)
+        return err;
+    /* Small blocks have no marks (I-DATA-2). */
+    err = inode_find_block(ino, block, &physical);
+    return err != 0 ? err : volume_io_data_zero(&ino->volume->io, physical, 1);
 }
 
 /*
@@ -339,17 +436,16 @@ static int data_zero_fresh(struct inode *ino, const struct data_run *run)
  */
 static int data_reserve(struct inode *ino, uint64_t index, uint64_t bytes)
 {
-    struct data_run run;
-    int err;
+    uint64_t end = data_blocks_end(ino, index, 1, bytes);
+    bool fresh = false;
+    int err = 0;
 
-    data_run_of_pages(ino, index, 1, bytes, &run);
-    err = data_take_run(ino, &run);
+    for (uint64_t block = index * ino->volume->page_blocks; block < end && err == 0; block++)
+        err = data_reserve_block(ino, block, &fresh);
     if (err == 0 && bytes != inode_bytes(ino))
         err = inode_write_size(ino, bytes);
-    if (err != 0 || run.fresh_count == 0)
+    if (err != 0 || !fresh || ino->volume->page_blocks > 1)
         return err;
-    if (ino->volume->page_blocks > 1)
-        return data_zero_fresh(ino, &run);
     /* In a damaged file a block may be gone that a mark stands for. */
     return radix_get(&ino->unwritten, index) != NULL ? 0
                                                      : radix_insert(&ino->unwritten, index, ino);
@@ -357,7 +453,7 @@ static int data_reserve(struct inode *ino, uint64_t index, uint64_t bytes)
 
 int inode_extend_page(struct inode *ino, uint64_t index, uint64_t bytes)
 {
-    struct ext2_inode before = ino->disk;
+    struct ext2_inode before;
     int err;
 
     if (bytes < inode_bytes(ino))
@@ -366,13 +462,16 @@ int inode_extend_page(struct inode *ino, uint64_t index, uint64_t bytes)
         return -EFBIG;
     if (bytes == inode_bytes(ino) && radix_get(&ino->unwritten, index) != NULL)
         return 0;
-    err = volume_op_begin(ino->volume, ino->volume->page_blocks + DATA_OP_INDIRECT);
-    if (err != 0)
-        return err;
-    err = volume_op_end(ino->volume, data_reserve(ino, index, bytes));
-    if (err != 0)
-        ino->disk = before;
-    else if (index * FS_PAGE_BYTES >= bytes)
+    do {
+        err = volume_op_begin(ino->volume, ino->volume->page_blocks + DATA_OP_INDIRECT);
+        if (err != 0)
+            return err;
+        before = ino->disk;
+        err = volume_op_end(ino->volume, data_reserve(ino, index, bytes));
+        if (err != 0)
+            ino->disk = before;
+    } while (volume_op_retry(ino->volume, err));
+    if (err == 0 && index * FS_PAGE_BYTES >= bytes)
         ino->beyond_end = true;
     return err;
 }
@@ -384,18 +483,14 @@ int inode_reserve_page(struct inode *ino, uint64_t index)
 
 /* ---- settling ---- */
 
-/* The run of marked pages from *index on whose blocks follow one another. */
-static int data_find_marks(struct inode *ino, uint64_t index, uint64_t *physical, uint32_t *count)
+/* How many pages from `index` on are marked one after the other; at most `most`. */
+static uint32_t data_count_marks(const struct inode *ino, uint64_t index, uint32_t most)
 {
-    uint64_t next;
-    int err = inode_find_block(ino, index, physical);
+    uint32_t count = 1;
 
-    for (*count = 1; err == 0 && radix_get(&ino->unwritten, index + *count) != NULL; ++*count) {
-        err = inode_find_block(ino, index + *count, &next);
-        if (err == 0 && next != *physical + *count)
-            break;
-    }
-    return err;
+    while (count < most && radix_get(&ino->unwritten, index + count) != NULL)
+        count++;
+    return count;
 }
 
 int inode_settle(struct inode *ino)
@@ -406,14 +501,15 @@ int inode_settle(struct inode *ino)
     while (radix_next(&ino->unwritten, &index, &value)) {
         uint64_t physical;
         uint32_t count;
-        int err = data_find_marks(ino, index, &physical, &count);
+        int err = inode_find_run(ino, index, index + data_count_marks(ino, index, UINT32_MAX),
+                                 &physical, &count);
 
-        if (err == 0)
+        /* In a damaged file a block may be gone that a mark stands for. */
+        if (err == 0 && physical != 0)
             err = volume_io_data_zero(&ino->volume->io, physical, count);
         if (err != 0)
             return err;
-        for (; count > 0; count--)
-            radix_remove(&ino->unwritten, index++);
+        inode_drop_marks(ino, index, index + count);
     }
     return 0;
 }

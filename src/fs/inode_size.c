@@ -18,12 +18,17 @@ int inode_write_size(struct inode *ino, uint64_t bytes)
 }
 
 struct size_survey {
-    uint64_t start; /* blocks of the file from here on go */
+    uint64_t start; /* blocks [start, end) of the file go */
+    uint64_t end;
     uint64_t count; /* of blocks that may go, indirect ones among them */
+    uint64_t seen;
     bool damaged;
 };
 
-/* Called for every block; negative `blockcnt`: an indirect one. */
+/*
+ * Called for every block; negative `blockcnt`: an indirect one. A block map that leads into itself
+ * has more blocks than the volume, or none of an end.
+ */
 static int size_survey_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t blockcnt,
                              blk64_t ref_block, int ref_offset, void *data)
 {
@@ -31,40 +36,37 @@ static int size_survey_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t blockcn
 
     (void)ref_block;
     (void)ref_offset;
-    if (*block < fs->super->s_first_data_block || *block >= fs->super->s_blocks_count) {
+    if (*block <= fs->super->s_first_data_block || *block >= fs->super->s_blocks_count ||
+        !ext2fs_test_block_bitmap2(fs->block_map, *block) ||
+        ++survey->seen > fs->super->s_blocks_count) {
         survey->damaged = true;
         return BLOCK_ABORT;
     }
-    if (blockcnt < 0 || (uint64_t)blockcnt >= survey->start)
+    if (blockcnt < 0 || ((uint64_t)blockcnt >= survey->start && (uint64_t)blockcnt < survey->end))
         survey->count++;
     return 0;
 }
 
-static int size_survey(struct inode *ino, uint64_t start, uint64_t *count)
+int inode_survey(struct inode *ino, uint64_t start, uint64_t end, uint64_t *count)
 {
-    struct size_survey survey = {.start = start};
-    int err = volume_errno(ext2fs_block_iterate3(ino->volume->fs, ino->number, BLOCK_FLAG_READ_ONLY,
-                                                 NULL, size_survey_block, &survey));
+    struct size_survey survey = {.start = start, .end = end};
+    int err;
+
+    *count = 0;
+    if (!ext2fs_inode_has_valid_blocks2(ino->volume->fs, &ino->disk))
+        return 0; /* a device, or a symbolic link in the inode itself */
+    err = volume_errno(ext2fs_block_iterate3(ino->volume->fs, ino->number, BLOCK_FLAG_READ_ONLY,
+                                             NULL, size_survey_block, &survey));
 
     *count = survey.count;
     return err == 0 && survey.damaged ? -EUCLEAN : err;
 }
 
-/* Frees the blocks of the file from `start` on. Inside an operation. */
-static int size_punch(struct inode *ino, uint64_t start)
-{
-    struct volume *v = ino->volume;
-
-    return volume_errno(
-        ext2fs_punch(v->fs, ino->number, &ino->disk, v->scratch, start, ~(blk64_t)0));
-}
-
-/* Forgets which pages from `index` on were never written: they have no blocks any more. */
-static void size_drop_marks(struct inode *ino, uint64_t index)
+void inode_drop_marks(struct inode *ino, uint64_t index, uint64_t end)
 {
     void *value;
 
-    while (radix_next(&ino->unwritten, &index, &value))
+    while (radix_next(&ino->unwritten, &index, &value) && index < end)
         radix_remove(&ino->unwritten, index);
 }
 
@@ -80,7 +82,7 @@ static int size_change(struct inode *ino, uint64_t bytes, uint64_t freed)
         return err;
     err = inode_write_size(ino, bytes);
     if (err == 0 && freed > 0)
-        err = size_punch(ino, inode_block_of_byte(ino, bytes));
+        err = inode_free_blocks(ino, inode_block_of_byte(ino, bytes), UINT64_MAX);
     return volume_op_end(ino->volume, err);
 }
 
@@ -93,7 +95,7 @@ int inode_set_bytes(struct inode *ino, uint64_t bytes)
     if (bytes > inode_bytes_limit(ino))
         return -EFBIG;
     if (bytes < inode_bytes(ino) || ino->beyond_end)
-        err = size_survey(ino, inode_block_of_byte(ino, bytes), &freed);
+        err = inode_survey(ino, inode_block_of_byte(ino, bytes), UINT64_MAX, &freed);
     if (err == 0)
         err = size_change(ino, bytes, freed);
     if (err != 0) {
@@ -101,7 +103,7 @@ int inode_set_bytes(struct inode *ino, uint64_t bytes)
         return err;
     }
     ino->beyond_end = false;
-    size_drop_marks(ino, bytes / FS_PAGE_BYTES + (bytes % FS_PAGE_BYTES != 0));
+    inode_drop_marks(ino, bytes / FS_PAGE_BYTES + (bytes % FS_PAGE_BYTES != 0), UINT64_MAX);
     return 0;
 }
 
@@ -118,13 +120,10 @@ static int size_free_attributes(struct inode *ino)
     return volume_errno(code);
 }
 
-/*
- * A dead inode has a time of death, or e2fsck takes it for one that was lost. Inside an operation.
- * /
- */
+/* A dead inode has a time of death, or e2fsck takes it for one that was lost. Inside an operation. */
 static int size_bury(struct inode *ino, uint64_t freed)
 {
-    int err = freed > 0 ? size_punch(ino, 0) : 0;
+    int err = freed > 0 ? inode_free_blocks(ino, 0, UINT64_MAX) : 0;
 
     if (err == 0)
         err = size_free_attributes(ino);
@@ -133,7 +132,7 @@ static int size_bury(struct inode *ino, uint64_t freed)
     ino->disk.i_dtime = VOLUME_TIME;
     err = inode_write_size(ino, 0);
     if (err == 0)
-        volume_op_free_inode(ino->volume, ino->number);
+        volume_op_free_inode(ino->volume, ino->number, LINUX_S_ISDIR(ino->disk.i_mode));
     return err;
 }
 
@@ -141,7 +140,7 @@ int inode_free(struct inode *ino)
 {
     struct ext2_inode before = ino->disk;
     uint64_t freed;
-    int err = size_survey(ino, 0, &freed);
+    int err = inode_survey(ino, 0, UINT64_MAX, &freed);
 
     if (err == 0)
         err = volume_op_begin(ino->volume, freed + 2); /* and the inode, and its attributes */

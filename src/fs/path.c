@@ -1,15 +1,37 @@
 /*
- * Names: walking absolute paths, adding names to directories.
+ * Names: walking absolute paths.
  *
  * Layer 4. A path is "/" and components between slashes; empty components are skipped, "." and ".."
- * are entries of the directories themselves. Symbolic links (in images made elsewhere) are not
- * followed.
+ * are entries of the directories themselves. Symbolic links are not followed.
  */
 #include <string.h>
 
-#include "fs/volume_inner.h"
+#include "fs/directory.h"
 
 #define PATH_BYTES 4096u /* with the terminating zero, as Linux's PATH_MAX */
+
+#define PATH_DIRECTORY_MODE (LINUX_S_IFDIR | 0755)
+
+bool volume_number_usable(const struct volume *v, uint64_t number)
+{
+    const struct ext2_super_block *super = v->fs->super;
+
+    return number == EXT2_ROOT_INO ||
+           (number >= EXT2_GOOD_OLD_FIRST_INO && number >= EXT2_FIRST_INO(super) &&
+            number <= super->s_inodes_count);
+}
+
+int volume_read_inode(struct volume *v, uint32_t number, struct ext2_inode *disk)
+{
+    int err;
+
+    if (!volume_number_usable(v, number) || !ext2fs_test_inode_bitmap2(v->fs->inode_map, number))
+        return -EUCLEAN;
+    err = volume_errno(ext2fs_read_inode(v->fs, number, disk));
+    if (err == 0 && (disk->i_links_count == 0 || (disk->i_flags & VOLUME_FOREIGN_FLAGS) != 0))
+        err = -EUCLEAN;
+    return err;
+}
 
 /*
  * Copies the next component, if there is one, and returns what follows it. *length 0: none; above
@@ -26,60 +48,72 @@ static const char *path_component(const char *path, char name[EXT2_NAME_LEN + 1]
     return path + *length;
 }
 
-/* The inode of a name; *number 0 when there is none such. */
-static int path_lookup(struct volume *v, ext2_ino_t directory, const char *name, ext2_ino_t *number)
-{
-    errcode_t code = ext2fs_lookup(v->fs, directory, name, (int)strlen(name), NULL, number);
-
-    if (code == 0)
-        return 0;
-    *number = 0;
-    return code == EXT2_ET_FILE_NOT_FOUND ? 0 : volume_errno(code);
-}
-
 /*
- * ext2fs_link looks for neither the name nor for room: the caller has done the one, this does the
- * other.
+ * Of a directory with more subdirectories than can be counted, images made elsewhere say 1
+ * (dir_nlink); that stays. A count that is damaged does not go below what every directory has.
  */
-int volume_link(struct volume *v, ext2_ino_t directory, const char *name, ext2_ino_t number,
-                int type)
+int volume_change_links(struct volume *v, ext2_ino_t directory, int change)
 {
-    errcode_t code = ext2fs_link(v->fs, directory, name, number, type);
+    struct ext2_inode disk;
+    int err = volume_read_inode(v, directory, &disk);
 
-    if (code == EXT2_ET_DIR_NO_SPACE) {
-        code = ext2fs_expand_dir(v->fs, directory);
-        if (code == 0)
-            code = ext2fs_link(v->fs, directory, name, number, type);
-    }
-    return volume_errno(code);
+    if (err != 0 || disk.i_links_count == 1 || (change < 0 && disk.i_links_count == 2))
+        return err;
+    if (change > 0 && disk.i_links_count >= EXT2_LINK_MAX)
+        return -EMLINK;
+    disk.i_links_count = (uint16_t)(disk.i_links_count + change);
+    disk.i_ctime = VOLUME_TIME;
+    return volume_errno(ext2fs_write_inode(v->fs, directory, &disk));
 }
 
-/* The name is added here and not by ext2fs_mkdir, which would not let the parent grow. */
-static int path_make_directory(struct volume *v, ext2_ino_t parent, const char *name,
-                               ext2_ino_t *number)
+/* The inode and the first block of a directory that nothing names yet. */
+static int path_new_inode(struct volume *v, ext2_ino_t parent, ext2_ino_t *number)
+{
+    struct ext2_inode disk;
+    uint64_t block;
+    int err = volume_op_new_inode(v, parent, PATH_DIRECTORY_MODE, number);
+
+    if (err == 0)
+        err = volume_op_new_block(v, ext2fs_find_inode_goal(v->fs, *number, NULL, 0), &block);
+    if (err == 0)
+        err = directory_write_first(v, block, *number, parent);
+    if (err != 0)
+        return err;
+    memset(&disk, 0, sizeof disk);
+    disk.i_mode = PATH_DIRECTORY_MODE;
+    disk.i_links_count = 2;
+    disk.i_size = v->fs->blocksize;
+    disk.i_block[0] = (uint32_t)block;
+    disk.i_atime = disk.i_ctime = disk.i_mtime = VOLUME_TIME;
+    err = volume_errno(ext2fs_iblk_set(v->fs, &disk, 1));
+    return err != 0 ? err : volume_errno(ext2fs_write_new_inode(v->fs, *number, &disk));
+}
+
+int volume_new_directory(struct volume *v, ext2_ino_t parent, const char *name, ext2_ino_t *number)
 {
     int err = volume_op_reserve(v, 2 * VOLUME_OP_DIRECTORY);
 
     if (err == 0)
-        err = volume_errno(ext2fs_new_inode(v->fs, parent, LINUX_S_IFDIR, NULL, number));
-    if (err != 0)
-        return err;
-    volume_op_watch_inode(v, *number, true);
-    err = volume_errno(ext2fs_mkdir(v->fs, parent, *number, NULL));
-    return err != 0 ? err : volume_link(v, parent, name, *number, EXT2_FT_DIR);
+        err = volume_change_links(v, parent, +1);
+    if (err == 0)
+        err = path_new_inode(v, parent, number);
+    return err != 0 ? err : directory_add(v, parent, name, *number, PATH_DIRECTORY_MODE);
 }
 
 /* Goes from place->directory into its entry place->name. */
 static int path_enter(struct volume *v, bool make, struct volume_place *place)
 {
+    struct ext2_inode disk;
     int err = 0;
 
     if (place->number == 0 && !make)
         return -ENOENT;
     if (place->number == 0)
-        err = path_make_directory(v, place->directory, place->name, &place->number);
+        err = volume_new_directory(v, place->directory, place->name, &place->number);
     if (err == 0)
-        err = volume_errno(ext2fs_check_directory(v->fs, place->number));
+        err = volume_read_inode(v, place->number, &disk);
+    if (err == 0 && !LINUX_S_ISDIR(disk.i_mode))
+        err = LINUX_S_ISLNK(disk.i_mode) ? -ELOOP : -ENOTDIR;
     place->directory = place->number;
     return err;
 }
@@ -93,21 +127,20 @@ static int path_step(struct volume *v, const char **path, struct volume_place *p
         return -ENAMETOOLONG;
     *path = rest;
     place->as_directory = *rest != '\0';
-    return path_lookup(v, place->directory, place->name, &place->number);
+    return directory_find(v, place->directory, place->name, &place->number);
 }
 
 int volume_walk(struct volume *v, const char *path, bool make, struct volume_place *place)
 {
-    int err;
+    int err = 0;
 
     if (path[0] != '/')
         return -EINVAL;
     if (strnlen(path, PATH_BYTES) == PATH_BYTES)
         return -ENAMETOOLONG;
-    if (path[strspn(path, "/")] == '\0')
-        return -EISDIR;
-    place->directory = EXT2_ROOT_INO;
-    err = path_step(v, &path, place);
+    *place = (struct volume_place){EXT2_ROOT_INO, EXT2_ROOT_INO, "", true};
+    if (path[strspn(path, "/")] != '\0')
+        err = path_step(v, &path, place);
     /* More than slashes left: what was found is a directory on the way. */
     while (err == 0 && path[strspn(path, "/")] != '\0') {
         err = path_enter(v, make, place);
@@ -115,4 +148,10 @@ int volume_walk(struct volume *v, const char *path, bool make, struct volume_pla
             err = path_step(v, &path, place);
     }
     return err;
+}
+
+bool volume_place_is_name(const struct volume_place *place)
+{
+    return place->name[0] != '\0' && strcmp(place->name, ".") != 0 &&
+           strcmp(place->name, "..") != 0;
 }

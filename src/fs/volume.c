@@ -2,17 +2,21 @@
  * The volume: mount, sync, unmount.
  *
  * Layer 4. A mounted volume is a libext2fs handle over our io_manager. Bitmaps and counters live in
- * the handle, everything else in the cache of metadata blocks; both reach the device by volume_sync
- * only (or when the cache is full).
+ * the handle, everything else in the cache of metadata blocks; both reach the device by commits only
+ * (volume_commit.c), which happen here, and where much is waiting for one (volume_op_begin).
+ *
+ *     mount: open -> replay the journal -> open again -> bitmaps -> what no replay mends
  */
 #include "base/contract.h"
 #include "fs/volume_inner.h"
+#include "fs/volume_io_line.h"
 
 /*
- * What we know how to keep consistent: ext2, and what mke2fs adds to it. Anything else is refused.
- * /
+ * What we know how to keep consistent: ext2 with what mke2fs adds to it, and ext3. Anything else is
+ * refused.
  */
-#define VOLUME_INCOMPAT (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT2_FEATURE_INCOMPAT_META_BG)
+#define VOLUME_INCOMPAT \
+    (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT2_FEATURE_INCOMPAT_META_BG | EXT3_FEATURE_INCOMPAT_RECOVER)
 #define VOLUME_RO_COMPAT                                                       \
     (EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE | \
      EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_DIR_NLINK)
@@ -33,13 +37,14 @@ static int volume_check_super(const struct volume *v)
         return -EUCLEAN;
     if ((uint64_t)super->s_blocks_count * v->fs->blocksize > device_bytes)
         return -EUCLEAN;
+    /* The numbers below are ext2's own: who gives them away loses the root, or the journal. */
+    if (EXT2_FIRST_INODE(super) < EXT2_GOOD_OLD_FIRST_INO ||
+        EXT2_FIRST_INODE(super) > super->s_inodes_count)
+        return -EUCLEAN;
     return volume_errno(ext2fs_check_desc(v->fs));
 }
 
-/*
- * Opens the handle and reads what must be in memory. On failure the handle may be there:
- * volume_close frees it.
- */
+/* Opens the handle: superblock and descriptors. After a failure there is none. */
 static int volume_open(struct volume *v)
 {
     char name[VOLUME_IO_NAME];
@@ -54,26 +59,94 @@ static int volume_open(struct volume *v)
         return err;
     }
     v->fs->now = VOLUME_TIME;
-    err = volume_check_super(v);
+    return volume_check_super(v);
+}
+
+/*
+ * A replay may have changed all that was read so far, also what is in lines: with blocks of 1 KiB
+ * opening anew does not drop them by itself.
+ */
+static int volume_open_replayed(struct volume *v)
+{
+    bool replayed;
+    int err = volume_open(v);
+
     if (err == 0)
-        err = volume_errno(ext2fs_read_bitmaps(v->fs));
+        err = volume_recover_journal(v, &replayed);
+    if (err != 0 || !replayed)
+        return err;
+    ext2fs_free(v->fs);
+    v->fs = NULL;
+    volume_io_drop_all(&v->io);
+    return volume_open(v);
+}
+
+/*
+ * What the superblock says from now on, whenever it is written, is that we are at work. It is not
+ * written yet.
+ */
+static void volume_set_mark(struct volume *v)
+{
+    struct ext2_super_block *super = v->fs->super;
+
+    if (v->journal.blocks != NULL) {
+        v->marked = (super->s_feature_incompat & EXT3_FEATURE_INCOMPAT_RECOVER) != 0;
+        super->s_feature_incompat |= EXT3_FEATURE_INCOMPAT_RECOVER;
+    } else {
+        v->marked = (super->s_state & EXT2_VALID_FS) == 0;
+        super->s_state &= (uint16_t)~EXT2_VALID_FS;
+    }
+}
+
+#define WAITING_MAX 1024u /* blocks: 4 MiB of memory at most wait for a commit */
+
+/* A quarter of the journal, so that an operation can be large. */
+static void volume_set_limits(struct volume *v)
+{
+    uint32_t room = v->journal.blocks == NULL ? UINT32_MAX : journal_room(&v->journal);
+
+    v->hard_limit = room - room / 4;
+    v->soft_limit = v->journal.blocks == NULL ? VOLUME_IO_LINES : room / 4;
+    if (v->soft_limit > WAITING_MAX)
+        v->soft_limit = WAITING_MAX;
+}
+
+/* Reads what must be in memory. */
+static int volume_load(struct volume *v)
+{
+    int err = volume_errno(ext2fs_read_bitmaps(v->fs));
+
     if (err == 0)
         err = volume_errno(ext2fs_check_directory(v->fs, EXT2_ROOT_INO));
-    return err == -ENOTDIR ? -EUCLEAN : err;
+    if (err != 0)
+        return err == -ENOTDIR ? -EUCLEAN : err;
+    v->page_blocks = FS_PAGE_BYTES / v->fs->blocksize;
+    v->scratch = alloc_zeroed(v->alloc, VOLUME_SCRATCH_BLOCKS * v->fs->blocksize);
+    if (v->scratch == NULL)
+        return -ENOMEM;
+    volume_set_mark(v);
+    volume_set_limits(v);
+    return volume_op_attach(v);
 }
 
 /* Frees everything; nothing is written. */
 static void volume_close(struct volume *v)
 {
+    journal_close(&v->journal);
+    if (v->held != NULL)
+        ext2fs_free_block_bitmap(v->held);
+    if (v->held_inodes != NULL)
+        ext2fs_free_inode_bitmap(v->held_inodes);
     ext2fs_free(v->fs);
     volume_io_destroy(&v->io);
     radix_destroy(&v->inodes);
+    alloc_release(v->alloc, v->groups);
     alloc_release(v->alloc, v->log);
     alloc_release(v->alloc, v->scratch);
     alloc_release(v->alloc, v);
 }
 
-int volume_mount(struct alloc *a, struct dev *dev, struct volume **out)
+static int volume_mount_as(struct alloc *a, struct dev *dev, bool read_only, struct volume **out)
 {
     struct volume *v = alloc_zeroed(a, sizeof *v);
     int err;
@@ -88,50 +161,55 @@ int volume_mount(struct alloc *a, struct dev *dev, struct volume **out)
         alloc_release(a, v);
         return err;
     }
-    err = volume_open(v);
-    if (err == 0) {
-        v->page_blocks = FS_PAGE_BYTES / v->fs->blocksize;
-        v->scratch = alloc_zeroed(a, VOLUME_SCRATCH_BLOCKS * v->fs->blocksize);
-        err = v->scratch == NULL ? -ENOMEM : 0;
-    }
+    v->io.read_only = read_only;
+    v->io.write_ahead = true;
+    err = volume_open_replayed(v);
+    if (err == 0)
+        err = volume_load(v);
+    if (err == 0)
+        err = volume_recover_rest(v);
     if (err != 0) {
-        volume_close(v);
+        volume_abandon(v);
         return err;
     }
-    volume_op_attach(v);
     *out = v;
     return 0;
 }
 
-/*
- * Puts bitmaps, descriptors and superblock into the cache; what did not change makes no line dirty
- * there.
- */
-static int volume_collect(struct volume *v)
+int volume_mount(struct alloc *a, struct dev *dev, struct volume **out)
 {
-    if ((v->fs->flags & (EXT2_FLAG_DIRTY | EXT2_FLAG_IB_DIRTY | EXT2_FLAG_BB_DIRTY)) == 0)
-        return 0;
-    return volume_errno(ext2fs_flush2(v->fs, EXT2_FLAG_FLUSH_NO_SYNC));
+    return volume_mount_as(a, dev, dev->read_only, out);
+}
+
+int volume_mount_read_only(struct alloc *a, struct dev *dev, struct volume **out)
+{
+    return volume_mount_as(a, dev, true, out);
 }
 
 /*
- * The order matters little, for ext2 has no order that survives a power cut in its middle; what
- * matters is one flush at the end, and that a failed step leaves what it could not write dirty for
- * the next call.
+ * Nothing is committed as long as a reserved block may hold what somebody else left in it. A file
+ * whose blocks cannot be freed, or which is damaged, stands in nobody's way.
  */
-int volume_sync(struct volume *v)
+static int volume_sync_all(struct volume *v)
 {
     int first_err = volume_settle(v);
-    int err = volume_collect(v);
+    int err = first_err == 0 ? 0 : volume_zero_reserved(v);
 
-    if (first_err == 0)
-        first_err = err;
-    /* Written also after an error: what can be brought to safety should be. */
-    err = volume_io_write_back(&v->io);
-    if (first_err == 0)
-        first_err = err;
-    err = volume_io_flush(&v->io);
+    if (err == 0 || err == -EUCLEAN)
+        err = volume_commit(v);
     return first_err != 0 ? first_err : err;
+}
+
+int volume_sync(struct volume *v)
+{
+    int err;
+
+    if (v->io.read_only)
+        return 0;
+    v->committing = true; /* settling is made of operations itself */
+    err = volume_sync_all(v);
+    v->committing = false;
+    return err;
 }
 
 int volume_flush(struct volume *v)
@@ -143,6 +221,8 @@ int volume_unmount(struct volume *v)
 {
     int err = volume_sync(v);
 
+    if (err == 0)
+        err = volume_unmark(v);
     volume_abandon(v);
     return err;
 }

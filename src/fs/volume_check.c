@@ -68,7 +68,8 @@ static void check_inode(struct volume *v, struct check_state *state, ext2_ino_t 
         (disk.i_links_count != open->disk.i_links_count || disk.i_size != open->disk.i_size ||
          disk.i_blocks != open->disk.i_blocks || open->unlinked != (disk.i_links_count == 0)))
         state->sound = false;
-    if (number >= EXT2_FIRST_INODE(v->fs->super) && disk.i_links_count == 0 && open == NULL)
+    if (number >= EXT2_FIRST_INODE(v->fs->super) && disk.i_links_count == 0 && open == NULL &&
+        !v->io.read_only) /* who may not write does not free */
         state->sound = false;
     state->shared = true; /* one attribute block may serve many inodes */
     if (disk.i_file_acl != 0)

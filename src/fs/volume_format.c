@@ -3,7 +3,8 @@
  *
  * Layer 4. What mke2fs takes from the clock and from random numbers (UUID, hash seed, times) is
  * constant here. The features are those of plain ext2, so that every tool reads the result: file
- * types in directories, few superblock copies, large files. Blocks are as long as pages.
+ * types in directories, few superblock copies, large files; and ext3's journal where there is room
+ * for it. Blocks are as long as pages.
  */
 #include <string.h>
 
@@ -15,6 +16,15 @@
 #define FORMAT_MIN_INODES  16u
 #define FORMAT_MAX_INODES \
     65536u /* their tables are zeroed: a huge device must not cost what nobody uses */
+
+/*
+ * A smaller device gets no journal, which could not be less than 4 MiB (jbd2 wants 1024 blocks). A
+ * larger one gets a 64th, up to what any operation needs.
+ */
+#define FORMAT_JOURNAL_DEVICE_BYTES (16u << 20)
+#define FORMAT_JOURNAL_SHARE        64u
+#define FORMAT_JOURNAL_MIN          1024u
+#define FORMAT_JOURNAL_MAX          16384u
 
 static const uint8_t format_uuid[16] = {0x6d, 0x61, 0x70, 0x77, 0x61, 0x6c, 0x4b, 0x00,
                                         0x80, 0x00, 0x65, 0x78, 0x74, 0x32, 0x66, 0x73};
@@ -97,7 +107,84 @@ static errcode_t format_directories(ext2_filsys fs)
     return ext2fs_mkdir(fs, EXT2_ROOT_INO, 0, "lost+found");
 }
 
-static int format_contents(struct volume_io *io, ext2_filsys fs)
+/* ---- the journal ---- */
+
+/*
+ * Blocks of the journal; 0: none. A truncation may touch every bitmap of the volume in one
+ * operation, and one operation is one transaction.
+ */
+static uint32_t format_journal_blocks(const ext2_filsys fs)
+{
+    uint32_t blocks = fs->super->s_blocks_count / FORMAT_JOURNAL_SHARE;
+    uint64_t needed = 3ull * fs->group_desc_count + FORMAT_JOURNAL_MIN;
+
+    if ((uint64_t)fs->super->s_blocks_count * fs->blocksize < FORMAT_JOURNAL_DEVICE_BYTES)
+        return 0;
+    if (blocks > FORMAT_JOURNAL_MAX)
+        blocks = FORMAT_JOURNAL_MAX;
+    return blocks > needed ? blocks : (uint32_t)needed;
+}
+
+struct format_journal {
+    struct volume_io *io;
+    uint64_t first; /* a run of blocks to be zeroed */
+    uint32_t count;
+    int err;
+};
+
+static void format_zero_run(struct format_journal *journal)
+{
+    if (journal->count > 0 && journal->err == 0)
+        journal->err = volume_io_data_zero(journal->io, journal->first, journal->count);
+    journal->count = 0;
+}
+
+/* Called for each block of the journal but its superblock. */
+static int format_journal_block(ext2_filsys fs, blk64_t *block, e2_blkcnt_t blockcnt,
+                                blk64_t ref_block, int ref_offset, void *data)
+{
+    struct format_journal *journal = data;
+
+    (void)fs;
+    (void)ref_block;
+    (void)ref_offset;
+    if (blockcnt <= 0)
+        return 0;
+    if (journal->count > 0 && journal->first + journal->count != *block)
+        format_zero_run(journal);
+    if (journal->count == 0)
+        journal->first = *block;
+    journal->count++;
+    return 0;
+}
+
+/*
+ * The log must not hold transactions of a file system that was here before: they could have the
+ * right numbers. libext2fs would write its zeros through the cache.
+ */
+static int format_zero_journal(struct volume_io *io, ext2_filsys fs)
+{
+    struct format_journal journal = {.io = io};
+    int err = volume_errno(ext2fs_block_iterate3(fs, EXT2_JOURNAL_INO, BLOCK_FLAG_READ_ONLY, NULL,
+                                                 format_journal_block, &journal));
+
+    format_zero_run(&journal);
+    return err != 0 ? err : journal.err;
+}
+
+static int format_add_journal(struct volume_io *io, ext2_filsys fs)
+{
+    uint32_t blocks = format_journal_blocks(fs);
+    int err;
+
+    if (blocks == 0)
+        return 0;
+    err = volume_errno(ext2fs_add_journal_inode2(
+        fs, blocks, ~(blk64_t)0, EXT2_MKJOURNAL_NO_MNT_CHECK | EXT2_MKJOURNAL_LAZYINIT));
+    return err != 0 ? err : format_zero_journal(io, fs);
+}
+
+static int format_contents(struct volume_io *io, ext2_filsys fs, bool journal)
 {
     int err;
 
@@ -107,12 +194,14 @@ static int format_contents(struct volume_io *io, ext2_filsys fs)
         err = format_zero_tables(io, fs);
     if (err == 0)
         err = volume_errno(format_directories(fs));
+    if (err == 0 && journal)
+        err = format_add_journal(io, fs);
     if (err == 0)
         err = volume_errno(ext2fs_flush(fs));
     return err;
 }
 
-int volume_format(struct alloc *a, struct dev *dev)
+int volume_format_with(struct alloc *a, struct dev *dev, bool journal)
 {
     struct ext2_super_block param;
     struct volume_io io;
@@ -129,7 +218,7 @@ int volume_format(struct alloc *a, struct dev *dev)
     volume_io_name(&io, name);
     err = volume_errno(ext2fs_initialize(name, EXT2_FLAG_64BITS, &param, &io.manager, &fs));
     if (err == 0) {
-        err = format_contents(&io, fs);
+        err = format_contents(&io, fs, journal);
         if (err == 0)
             err = volume_io_write_back(&io);
         if (err == 0)
@@ -138,4 +227,9 @@ int volume_format(struct alloc *a, struct dev *dev)
     }
     volume_io_destroy(&io);
     return err;
+}
+
+int volume_format(struct alloc *a, struct dev *dev)
+{
+    return volume_format_with(a, dev, true);
 }

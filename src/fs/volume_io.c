@@ -77,23 +77,46 @@ static int volume_io_locate(const struct volume_io *io, uint64_t block, uint32_t
     return block < blocks && count <= blocks - block ? 0 : -EUCLEAN;
 }
 
+/* Puts what a replay would have written over what the device has. */
+static void volume_io_patch(const struct volume_io *io, uint64_t first, uint64_t count,
+                            uint8_t *bytes)
+{
+    uint64_t at = first;
+    void *value;
+
+    for (; radix_next(&io->overlay, &at, &value) && at < first + count; at++)
+        memcpy(bytes + (at - first) * DEV_BLOCK_BYTES, value, DEV_BLOCK_BYTES);
+}
+
 int volume_io_data_read(struct volume_io *io, uint64_t block, uint32_t count, void *bytes)
 {
     uint32_t factor = volume_io_factor(io);
+    int err;
 
     if (volume_io_locate(io, block, count) != 0)
         return -EUCLEAN;
-    return dev_read(io->dev, block * factor, count * factor, bytes);
+    err = dev_read(io->dev, block * factor, count * factor, bytes);
+    if (err == 0 && io->overlay.count > 0)
+        volume_io_patch(io, block * factor, (uint64_t)count * factor, bytes);
+    return err;
+}
+
+int volume_io_data_gather(struct volume_io *io, uint64_t block, uint32_t count,
+                          const struct dev_span *spans, uint32_t span_count, unsigned flags)
+{
+    if (volume_io_locate(io, block, count) != 0)
+        return -EUCLEAN;
+    if (io->read_only)
+        return -EROFS;
+    io->unflushed = true;
+    return dev_write_gather(io->dev, block * volume_io_factor(io), spans, span_count, flags);
 }
 
 int volume_io_data_write(struct volume_io *io, uint64_t block, uint32_t count, const void *bytes)
 {
-    uint32_t factor = volume_io_factor(io);
+    struct dev_span span = {bytes, count * volume_io_factor(io)};
 
-    if (volume_io_locate(io, block, count) != 0)
-        return -EUCLEAN;
-    io->unflushed = true;
-    return dev_write(io->dev, block * factor, count * factor, bytes);
+    return volume_io_data_gather(io, block, count, &span, 1, 0);
 }
 
 int volume_io_data_zero(struct volume_io *io, uint64_t block, uint32_t count)
@@ -102,8 +125,36 @@ int volume_io_data_zero(struct volume_io *io, uint64_t block, uint32_t count)
 
     if (volume_io_locate(io, block, count) != 0)
         return -EUCLEAN;
+    if (io->read_only)
+        return -EROFS;
     io->unflushed = true;
     return dev_zero(io->dev, block * factor, count * factor);
+}
+
+static int volume_io_overlay_piece(struct volume_io *io, uint64_t at, const uint8_t *bytes)
+{
+    uint8_t *piece = radix_get(&io->overlay, at);
+
+    if (piece == NULL) {
+        piece = alloc_zeroed(io->alloc, DEV_BLOCK_BYTES);
+        if (piece == NULL || radix_insert(&io->overlay, at, piece) != 0) {
+            alloc_release(io->alloc, piece);
+            return -ENOMEM;
+        }
+    }
+    memcpy(piece, bytes, DEV_BLOCK_BYTES);
+    return 0;
+}
+
+int volume_io_overlay(struct volume_io *io, uint64_t block, const uint8_t *bytes)
+{
+    uint32_t factor = volume_io_factor(io);
+    int err = volume_io_locate(io, block, 1);
+
+    contract(io->read_only);
+    for (uint32_t i = 0; i < factor && err == 0; i++)
+        err = volume_io_overlay_piece(io, block * factor + i, bytes + (size_t)i * DEV_BLOCK_BYTES);
+    return err;
 }
 
 /* ---- write-back ---- */
@@ -129,6 +180,22 @@ static uint32_t volume_io_collect(struct volume_io *io)
     }
     qsort(io->order, count, sizeof(struct volume_io_line *), volume_io_compare);
     return count;
+}
+
+uint32_t volume_io_dirty_lines(struct volume_io *io, struct volume_io_line *const **lines)
+{
+    *lines = io->order;
+    return volume_io_collect(io);
+}
+
+uint64_t volume_io_line_block(const struct volume_io_line *line)
+{
+    return line->block;
+}
+
+const uint8_t *volume_io_line_bytes(const struct volume_io_line *line)
+{
+    return line->bytes;
 }
 
 /* Writes one run of neighbouring lines by one request. */
@@ -171,8 +238,8 @@ int volume_io_write_back(struct volume_io *io)
     int late_error = io->late_error;
     int err;
 
-    contract(!io->in_operation);
-    err = volume_io_write_lines(io);
+    contract(!io->in_operation && !io->read_only);
+    err = io->dirty == 0 ? 0 : volume_io_write_lines(io);
     io->late_error = 0;
     return late_error != 0 ? late_error : err;
 }
@@ -207,6 +274,12 @@ static void volume_io_trim(struct volume_io *io, uint32_t keep)
     }
 }
 
+/* Must lines wait for somebody to say that they may be written? (I-VIO-5, I-VIO-6) */
+static bool volume_io_only_on_demand(const struct volume_io *io)
+{
+    return io->write_ahead || io->read_only;
+}
+
 /*
  * Room for one more line: in the cache by eviction where that is possible, and in the write-back
  * order always.
@@ -217,7 +290,7 @@ static int volume_io_make_room(struct volume_io *io)
 
     if (io->lines >= VOLUME_IO_LINES)
         volume_io_trim(io, VOLUME_IO_LINES - 1);
-    if (io->lines >= VOLUME_IO_LINES && !io->in_operation) {
+    if (io->lines >= VOLUME_IO_LINES && !io->in_operation && !volume_io_only_on_demand(io)) {
         int err = volume_io_write_lines(io);
 
         (void)err; /* what could not be written stays, and the cache grows instead */
@@ -359,7 +432,7 @@ void volume_io_commit(struct volume_io *io)
         list_remove(&line->touched);
     }
     io->in_operation = false;
-    if (io->dirty >= VOLUME_IO_LINES) {
+    if (io->dirty >= VOLUME_IO_LINES && !volume_io_only_on_demand(io)) {
         int err = volume_io_write_lines(io);
 
         (void)err; /* the operation is done all the same; volume_sync tries again and reports */

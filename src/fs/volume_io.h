@@ -6,7 +6,8 @@
  * step and leaves half of an operation behind when a read fails in its middle. Both are answered
  * here: metadata writes end in the cache, where they cannot fail for the device's sake, and an
  * operation that fails is undone (volume_op.c does the bitmaps' half). File data passes by the
- * cache (volume_io_data_*).
+ * cache (volume_io_data_*). On a volume with a journal, lines reach their home places only after
+ * the journal has them (volume_commit.c): the cache then never writes by itself.
  *
  *       libext2fs                 inode_data.c
  *           | io_manager              | volume_io_data_*
@@ -22,6 +23,9 @@
  *            what was there before
  *   I-VIO-3  a block that holds file data has no line (volume_io_forget when it becomes data)
  *   I-VIO-4  `unflushed` is set while the device was written and not flushed since
+ *   I-VIO-5  with `write_ahead` only volume_io_write_back writes lines, after their commit
+ *   I-VIO-6  with `read_only` nothing is written; `overlay` holds what a replay would have written,
+ *            and every read from the device sees it
  */
 #ifndef MAPWALK_FS_VOLUME_IO_H
 #define MAPWALK_FS_VOLUME_IO_H
@@ -33,6 +37,7 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/list.h"
+#include "base/radix.h"
 #include "dev/dev.h"
 
 #define VOLUME_IO_LINES     256u /* kept; more only while an operation needs them */
@@ -59,6 +64,9 @@ struct volume_io {
                        reports it */
     bool in_operation;
     bool unflushed;
+    bool write_ahead;
+    bool read_only;
+    struct radix overlay; /* device block -> its DEV_BLOCK_BYTES */
 };
 
 /* -ENOMEM. The device outlives it. */
@@ -88,10 +96,18 @@ void volume_io_commit(struct volume_io *io);
 void volume_io_rollback(struct volume_io *io);
 
 /*
- * Writes all dirty lines; those that failed stay dirty. The first error. Pre: no operation under
- * way.
+ * Writes all dirty lines to their home places; those that failed stay dirty. The first error. Pre:
+ * no operation under way; not read_only; with write_ahead, the journal has them.
  */
 MUST_CHECK int volume_io_write_back(struct volume_io *io);
+
+/*
+ * The dirty lines in the order of their blocks, valid until lines change: what the journal is to
+ * keep. volume_io_line_block and _bytes look into one.
+ */
+uint32_t volume_io_dirty_lines(struct volume_io *io, struct volume_io_line *const **lines);
+uint64_t volume_io_line_block(const struct volume_io_line *line);
+const uint8_t *volume_io_line_bytes(const struct volume_io_line *line);
 
 /* Flushes the device when it was written since the last flush that succeeded. */
 MUST_CHECK int volume_io_flush(struct volume_io *io);
@@ -105,6 +121,14 @@ MUST_CHECK int volume_io_data_read(struct volume_io *io, uint64_t block, uint32_
 MUST_CHECK int volume_io_data_write(struct volume_io *io, uint64_t block, uint32_t count,
                                     const void *bytes);
 MUST_CHECK int volume_io_data_zero(struct volume_io *io, uint64_t block, uint32_t count);
+
+/* The same from many places in memory; spans count in device blocks. flags: 0 or DEV_FUA. */
+MUST_CHECK int volume_io_data_gather(struct volume_io *io, uint64_t block, uint32_t count,
+                                     const struct dev_span *spans, uint32_t span_count,
+                                     unsigned flags);
+
+/* read_only volumes: from now on the block reads as these bytes. -ENOMEM, -EUCLEAN. */
+MUST_CHECK int volume_io_overlay(struct volume_io *io, uint64_t block, const uint8_t *bytes);
 
 /* Recomputes I-VIO-1. */
 bool volume_io_check(const struct volume_io *io);

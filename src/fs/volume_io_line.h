@@ -1,7 +1,8 @@
 /*
- * One cached metadata block, for the two files that make up volume_io.
+ * One cached metadata block, as its bytes lie in the cache.
  *
- * Layer 4, private to volume_io.c (the cache) and volume_io_manager.c (what libext2fs calls).
+ * Layer 4, private to volume_io.c (the cache), volume_io_manager.c (what libext2fs calls), and those
+ * who look into metadata or put it together themselves (inode_map.c, volume_commit.c).
  */
 #ifndef MAPWALK_FS_VOLUME_IO_LINE_H
 #define MAPWALK_FS_VOLUME_IO_LINE_H
@@ -17,7 +18,7 @@ struct volume_io_line {
     uint8_t *before; /* touched lines: the bytes before the operation; NULL: there was no line */
     bool dirty;
     bool dirty_before;
-    uint8_t bytes[]; /* one block */
+    _Alignas(uint64_t) uint8_t bytes[]; /* one block; tables are looked at where they lie */
 };
 
 /* The line of a block, read from the device if it must be. -EIO, -ENOMEM, -EUCLEAN. */

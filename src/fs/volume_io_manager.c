@@ -53,7 +53,7 @@ static errcode_t volume_io_manager_set_block_bytes(io_channel channel, int block
         return 0;
     if (block_bytes < (int)DEV_BLOCK_BYTES || block_bytes > EXT2_MAX_BLOCK_SIZE)
         return EXT2_ET_UNEXPECTED_BLOCK_SIZE;
-    if (io->dirty > 0)
+    if (io->dirty > 0 && !io->read_only)
         io->late_error = volume_io_write_back(io); /* which returns an older late error first */
     volume_io_drop_all(io);
     channel->block_size = block_bytes;
@@ -141,6 +141,22 @@ static errcode_t volume_io_manager_write_byte(io_channel channel, unsigned long 
     return 0;
 }
 
+/*
+ * Only a new file system is zeroed past the cache, where nothing has to be taken back or to wait for
+ * a journal: its journal alone is larger than the cache.
+ */
+static errcode_t volume_io_manager_zeroout(io_channel channel, unsigned long long block,
+                                           unsigned long long count)
+{
+    struct volume_io *io = volume_io_of(channel);
+
+    if (io->write_ahead || count > UINT32_MAX / EXT2_MAX_BLOCK_SIZE)
+        return EXT2_ET_OP_NOT_SUPPORTED;
+    for (unsigned long long i = 0; i < count; i++)
+        volume_io_forget(io, block + i);
+    return volume_io_code(volume_io_data_zero(io, block, (uint32_t)count));
+}
+
 /* Volumes ask for durability themselves (volume_sync), once, when all of it is in the cache. */
 static errcode_t volume_io_manager_flush(io_channel channel)
 {
@@ -161,6 +177,7 @@ static void volume_io_fill_manager(struct struct_io_manager *manager)
     manager->write_byte = volume_io_manager_write_byte;
     manager->read_blk64 = volume_io_manager_read64;
     manager->write_blk64 = volume_io_manager_write64;
+    manager->zeroout = volume_io_manager_zeroout;
 }
 
 int volume_io_init(struct volume_io *io, struct alloc *a, struct dev *dev)
@@ -170,6 +187,7 @@ int volume_io_init(struct volume_io *io, struct alloc *a, struct dev *dev)
     io->dev = dev;
     list_init(&io->lru);
     list_init(&io->touched);
+    radix_init(&io->overlay, a);
     io->order_room = VOLUME_IO_LINES + 1;
     io->order = alloc_zeroed(a, io->order_room * sizeof(struct volume_io_line *));
     io->run = alloc_zeroed(a, VOLUME_IO_RUN_BYTES);
@@ -187,6 +205,12 @@ int volume_io_init(struct volume_io *io, struct alloc *a, struct dev *dev)
 
 void volume_io_destroy(struct volume_io *io)
 {
+    uint64_t at = 0;
+    void *piece;
+
+    for (; radix_next(&io->overlay, &at, &piece); at++)
+        alloc_release(io->alloc, piece);
+    radix_destroy(&io->overlay);
     volume_io_drop_all(io);
     alloc_release(io->alloc, io->run);
     alloc_release(io->alloc, io->order);
