@@ -11,18 +11,58 @@
 #include "base/contract.h"
 #include "cache/cache_inner.h"
 
-int cache_init(struct cache *c, struct alloc *a, struct frame_table *frames, struct event_bus *bus,
-               struct volume *volume, const struct mapper_ops *mapper)
+/* Pages read together at most, whatever the policy says: larger windows are cut. */
+#define CACHE_WINDOW_MOST 512u
+
+/* So many pages at least: direct transfers need one for each end. */
+#define CACHE_WINDOW_LEAST 2u
+
+/* The frames that a ratio of the policy stands for. */
+static uint64_t cache_limit(const struct cache *c, uint32_t ratio)
+{
+    return ratio == 0 || ratio >= 100 ? UINT64_MAX : c->frames->total * ratio / 100;
+}
+
+/* Twice the window of the policy: sequential readers get that. */
+static uint32_t cache_window_pages(const struct cache_policy *policy)
+{
+    if (policy->max_readahead_pages > CACHE_WINDOW_MOST / 2)
+        return CACHE_WINDOW_MOST;
+    return policy->max_readahead_pages == 0 ? CACHE_WINDOW_LEAST : 2 * policy->max_readahead_pages;
+}
+
+static uint32_t cache_run_pages(const struct dev *dev)
+{
+    uint32_t blocks = dev->most_blocks == 0 ? DEV_MOST_BLOCKS : dev->most_blocks;
+    uint32_t pages = blocks / (uint32_t)(PAGE_BYTES / DEV_BLOCK_BYTES);
+
+    return pages == 0 ? 1 : pages;
+}
+
+int cache_init(struct cache *c, const struct cache_setup *setup)
 {
     memset(c, 0, sizeof *c);
-    c->alloc = a;
-    c->frames = frames;
-    c->bus = bus;
-    c->volume = volume;
-    c->mapper = mapper;
+    c->alloc = setup->alloc;
+    c->frames = setup->frames;
+    c->bus = setup->bus;
+    c->clock = setup->clock;
+    c->volume = setup->volume;
+    c->dev = setup->dev;
+    c->mapper = setup->mapper;
+    c->policy = setup->policy;
+    c->background_limit = cache_limit(c, c->policy.background_ratio);
+    c->limit = cache_limit(c, c->policy.ratio);
+    c->due_ns = UINT64_MAX;
     list_init(&c->maps);
-    c->run = alloc_zeroed(a, CACHE_RUN_PAGES * PAGE_BYTES);
-    return c->run == NULL ? -ENOMEM : 0;
+    c->run_pages = cache_run_pages(c->dev);
+    c->window_pages = cache_window_pages(&c->policy);
+    c->run = alloc_zeroed(c->alloc, c->run_pages * sizeof(*c->run));
+    c->window = alloc_zeroed(c->alloc, c->window_pages * PAGE_BYTES);
+    if (c->run != NULL && c->window != NULL)
+        return 0;
+    alloc_release(c->alloc, c->run);
+    alloc_release(c->alloc, c->window);
+    return -ENOMEM;
 }
 
 /* A map with one reference and no pages. `inode` NULL: anonymous memory. */
@@ -68,7 +108,7 @@ static bool cache_is_orphan(const struct file_map *map)
 
 static void cache_drop_orphan(struct file_map *map)
 {
-    cache_drop_pages(map, 0);
+    cache_drop_pages(map, 0, UINT64_MAX);
     cache_free_map(map);
 }
 
@@ -89,15 +129,18 @@ bool cache_reap(struct cache *c)
 
 void cache_destroy(struct cache *c)
 {
+    cache_queue_forget(c);
     list_for_each_safe (node, next_node, &c->maps) {
         struct file_map *map = container_of(node, struct file_map, link);
 
         contract(map->refs == 0);
-        cache_drop_pages(map, 0);
+        cache_drop_pages(map, 0, UINT64_MAX);
         cache_free_map(map);
     }
     alloc_release(c->alloc, c->run);
+    alloc_release(c->alloc, c->window);
     c->run = NULL;
+    c->window = NULL;
 }
 
 int file_map_open(struct cache *c, struct inode *inode, struct file_map **out)
@@ -149,6 +192,8 @@ int cache_unlink(struct cache *c, const char *path)
     struct inode *inode;
     int err = inode_open(c->volume, path, &inode);
 
+    if (err == -ELOOP || err == -ENXIO) /* a symbolic link, a device: no pages */
+        return inode_unlink(c->volume, path);
     if (err != 0)
         return err;
     err = inode_unlink(c->volume, path);

@@ -9,6 +9,7 @@
 
 #include "base/contract.h"
 #include "cache/cache_inner.h"
+#include "cache/readahead.h"
 
 /* What a transfer returns: bytes moved if any, else the error. */
 static int64_t cache_moved(uint64_t moved, int err)
@@ -16,7 +17,8 @@ static int64_t cache_moved(uint64_t moved, int err)
     return moved > 0 ? (int64_t)moved : err;
 }
 
-int64_t cache_read(struct file_map *map, uint64_t offset, void *out, uint64_t bytes)
+int64_t cache_read(struct file_map *map, struct cache_readahead *ra, uint64_t offset, void *out,
+                   uint64_t bytes)
 {
     uint64_t end = file_map_bytes(map);
     uint64_t moved = 0;
@@ -27,11 +29,13 @@ int64_t cache_read(struct file_map *map, uint64_t offset, void *out, uint64_t by
     if (bytes > end - offset)
         bytes = end - offset;
     while (moved < bytes) {
+        uint64_t index = (offset + moved) >> PAGE_SHIFT;
         uint64_t start = (offset + moved) & PAGE_MASK;
         uint64_t count = PAGE_BYTES - start < bytes - moved ? PAGE_BYTES - start : bytes - moved;
         struct frame *frame;
 
-        err = cache_page(map, (offset + moved) >> PAGE_SHIFT, &frame, NULL);
+        cache_read_window(map, ra, index, cache_pages_of(start + bytes - moved));
+        err = cache_page(map, index, &frame, NULL);
         if (err != 0)
             break;
         memcpy((uint8_t *)out + moved, frame_bytes(map->cache->frames, frame) + start, count);
@@ -76,9 +80,7 @@ static int cache_new_page(struct file_map *map, const struct cache_piece *piece,
         frame_put(c->frames, *out);
         return err;
     }
-    c->counters.misses++;
-    event_emit(c->bus, MW_EVENT_CACHE_FILL, cache_number(map), piece->index,
-               frame_paddr(c->frames, *out).raw);
+    cache_tell_fill(map, piece->index, *out, 0);
     return 0;
 }
 
@@ -101,10 +103,12 @@ static int cache_write_piece(struct file_map *map, const struct cache_piece *pie
     bool fresh;
     int err;
 
+    if (map->inode != NULL)
+        cache_balance(map->cache);
     err = cache_page_to_write(map, piece, &frame, &fresh);
     if (err != 0)
         return err;
-    err = cache_reserve(map, piece->index, start + piece->count);
+    err = cache_reserve_page(map, piece->index, frame, start + piece->count);
     if (err != 0) {
         if (fresh)
             cache_drop_page(map, piece->index);

@@ -1,38 +1,17 @@
 /*
- * Pages of the cache: found, filled, made dirty, evicted.
+ * Pages of the cache: found, filled, made dirty, dropped.
  *
- * Layer 5. A page's states and invariants I-CACHE-1..4 are in cache.h. The transitions are here and
- * in writeback.c:
+ * Layer 5. A page's states and invariants are in cache.h. The transitions here are:
  *
  *   absent -> clean   cache_page (cache_fill), from the device or, for holes, from a zeroed frame
  *   clean  -> dirty   cache_tag_dirty, after cache_reserve
- *   clean  -> absent  cache_shrink
- *   any    -> absent  cache_drop_page (truncation, the end of an unlinked file)
+ *   any    -> absent  cache_drop_page
  *
- * When no frame is left, clean pages are evicted; when there are none, dirty ones are written back
- * first, so that a file larger than RAM can be written.
+ * What makes dirty pages clean is in writeback.c, what evicts clean ones in reclaim.c.
  */
 #include "base/contract.h"
 #include "cache/cache_inner.h"
-
-/* Pages evicted at once when frames run out: one at a time would mean a search for every page. */
-#define CACHE_EVICT_PAGES 32u
-
-struct frame *cache_take_frame(struct cache *c, bool zeroed)
-{
-    struct frame *frame = frame_alloc(c->frames, MW_OWNER_CACHE, zeroed);
-
-    if (frame == NULL && cache_shrink(c, CACHE_EVICT_PAGES) > 0)
-        frame = frame_alloc(c->frames, MW_OWNER_CACHE, zeroed);
-    if (frame == NULL) {
-        int err = cache_write_all(c);
-
-        (void)err; /* the maps remember it; what could be written can be evicted now */
-        if (cache_shrink(c, CACHE_EVICT_PAGES) > 0)
-            frame = frame_alloc(c->frames, MW_OWNER_CACHE, zeroed);
-    }
-    return frame;
-}
+#include "cache/writeback.h"
 
 int cache_insert(struct file_map *map, uint64_t index, struct frame *frame)
 {
@@ -47,19 +26,24 @@ int cache_insert(struct file_map *map, uint64_t index, struct frame *frame)
 
 void cache_drop_page(struct file_map *map, uint64_t index)
 {
-    struct frame *frame = radix_remove(&map->pages, index);
+    struct frame *frame;
 
+    contract(!radix_tag_get(&map->pages, index, CACHE_TAG_WRITEBACK));
+    cache_clear_dirty(map, index);
+    frame = radix_remove(&map->pages, index);
     contract(frame != NULL);
     frame->home = NULL;
+    frame->live = 0;
     event_emit(map->cache->bus, MW_EVENT_CACHE_DROP, cache_number(map), index);
     frame_put(map->cache->frames, frame);
 }
 
-void cache_drop_pages(struct file_map *map, uint64_t first)
+void cache_drop_pages(struct file_map *map, uint64_t first, uint64_t end)
 {
     void *frame;
 
-    while (radix_next(&map->pages, &first, &frame))
+    cache_wait_range(map, first, end);
+    while (radix_next(&map->pages, &first, &frame) && first < end)
         cache_drop_page(map, first);
 }
 
@@ -91,21 +75,28 @@ static int cache_load(struct file_map *map, uint64_t index, struct frame **out, 
     return err;
 }
 
-static int cache_fill(struct file_map *map, uint64_t index, struct frame **out, uint32_t *blocks)
+void cache_tell_fill(struct file_map *map, uint64_t index, const struct frame *frame,
+                     uint64_t blocks)
 {
     struct cache *c = map->cache;
+
+    c->counters.misses++;
+    event_emit(c->bus, MW_EVENT_CACHE_FILL, cache_number(map), index,
+               frame_paddr(c->frames, frame).raw, blocks);
+}
+
+static int cache_fill(struct file_map *map, uint64_t index, struct frame **out, uint32_t *blocks)
+{
     int err = cache_load(map, index, out, blocks);
 
     if (err != 0)
         return err;
     err = cache_insert(map, index, *out);
     if (err != 0) {
-        frame_put(c->frames, *out);
+        frame_put(map->cache->frames, *out);
         return err;
     }
-    c->counters.misses++;
-    event_emit(c->bus, MW_EVENT_CACHE_FILL, cache_number(map), index,
-               frame_paddr(c->frames, *out).raw, *blocks);
+    cache_tell_fill(map, index, *out, *blocks);
     return 0;
 }
 
@@ -119,6 +110,7 @@ int cache_page(struct file_map *map, uint64_t index, struct frame **out, bool *m
     *out = radix_get(&map->pages, index);
     if (*out != NULL) {
         c->counters.hits++;
+        (*out)->live |= CACHE_FRAME_REFERENCED;
         event_emit(c->bus, MW_EVENT_CACHE_HIT, cache_number(map), index,
                    frame_paddr(c->frames, *out).raw);
     } else {
@@ -139,18 +131,67 @@ int cache_reserve(struct file_map *map, uint64_t index, uint64_t bytes)
         return 0;
     }
     err = inode_extend_page(map->inode, index, bytes);
-
     /* Space that only pages of deleted files hold is space all the same. */
     if (err == -ENOSPC && cache_reap(map->cache))
         err = inode_extend_page(map->inode, index, bytes);
     return err;
 }
 
+int cache_reserve_page(struct file_map *map, uint64_t index, struct frame *frame, uint64_t bytes)
+{
+    uint64_t old_bytes = file_map_bytes(map);
+    int err;
+
+    if ((frame->live & CACHE_FRAME_RESERVED) && bytes <= old_bytes)
+        return 0;
+    err = cache_reserve(map, index, bytes);
+    if (err != 0)
+        return err;
+    if (bytes > old_bytes)
+        cache_forget_reserved(map, old_bytes);
+    if (map->inode != NULL)
+        frame->live |= CACHE_FRAME_RESERVED;
+    return 0;
+}
+
+void cache_forget_reserved(struct file_map *map, uint64_t old_bytes)
+{
+    struct frame *frame = radix_get(&map->pages, old_bytes >> PAGE_SHIFT);
+
+    if (frame != NULL)
+        frame->live &= (uint16_t)~CACHE_FRAME_RESERVED;
+}
+
+void cache_set_dirty(struct file_map *map, uint64_t index)
+{
+    struct cache *c = map->cache;
+
+    if (radix_tag_get(&map->pages, index, CACHE_TAG_DIRTY))
+        return;
+    radix_tag_set(&map->pages, index, CACHE_TAG_DIRTY);
+    if (map->dirty_pages++ == 0)
+        map->dirtied_ns = c->clock->now_ns;
+    if (c->dirty_pages++ == 0)
+        c->look_ns = c->clock->now_ns + c->policy.wakeup_ns;
+    /* Counting one by one meets every border exactly. */
+    if (c->dirty_pages == 1 || c->dirty_pages == c->background_limit + 1)
+        cache_plan(c);
+}
+
+void cache_clear_dirty(struct file_map *map, uint64_t index)
+{
+    if (!radix_tag_get(&map->pages, index, CACHE_TAG_DIRTY))
+        return;
+    radix_tag_clear(&map->pages, index, CACHE_TAG_DIRTY);
+    map->dirty_pages--;
+    map->cache->dirty_pages--;
+}
+
 void cache_tag_dirty(struct file_map *map, uint64_t index)
 {
     if (radix_tag_get(&map->pages, index, CACHE_TAG_DIRTY))
         return;
-    radix_tag_set(&map->pages, index, CACHE_TAG_DIRTY);
+    cache_set_dirty(map, index);
     event_emit(map->cache->bus, MW_EVENT_CACHE_DIRTY, cache_number(map), index);
 }
 
@@ -162,62 +203,11 @@ int cache_dirty(struct file_map *map, uint64_t index)
     contract(frame != NULL);
     if (map->inode == NULL || radix_tag_get(&map->pages, index, CACHE_TAG_DIRTY))
         return 0;
-    err = cache_reserve(map, index, 0);
+    cache_balance(map->cache);
+    err = cache_reserve_page(map, index, frame, 0);
     if (err != 0)
         return err;
     frame_soil(frame);
     cache_tag_dirty(map, index);
     return 0;
-}
-
-/* ---- eviction ---- */
-
-/* Evicts up to `want` pages of [map->hand, end). */
-static uint64_t cache_shrink_lap(struct file_map *map, uint64_t end, uint64_t want)
-{
-    uint64_t freed = 0;
-    void *value;
-
-    for (; freed < want && radix_next(&map->pages, &map->hand, &value) && map->hand < end;
-         map->hand++) {
-        struct frame *frame = value;
-
-        /* A reference more than ours is a PTE or somebody in the middle of something. */
-        if (frame->refs > 1 || radix_tag_get(&map->pages, map->hand, CACHE_TAG_DIRTY))
-            continue;
-        cache_drop_page(map, map->hand);
-        map->cache->counters.evicted++;
-        freed++;
-    }
-    return freed;
-}
-
-/* Goes on where the last search ended, or pages that cannot go would be looked at every time. */
-static uint64_t cache_shrink_map(struct file_map *map, uint64_t want)
-{
-    uint64_t start = map->hand;
-    uint64_t freed = cache_shrink_lap(map, UINT64_MAX, want);
-
-    if (freed < want) {
-        map->hand = 0;
-        freed += cache_shrink_lap(map, start, want - freed);
-    }
-    return freed;
-}
-
-uint64_t cache_shrink(struct cache *c, uint64_t want)
-{
-    uint64_t freed = 0;
-
-    list_for_each_safe (node, next_node, &c->maps) {
-        struct file_map *map = container_of(node, struct file_map, link);
-
-        if (freed >= want)
-            break;
-        if (map->inode == NULL) /* shared anonymous memory has no other home */
-            continue;
-        freed += cache_shrink_map(map, want - freed);
-        cache_release_idle(map);
-    }
-    return freed;
 }

@@ -45,12 +45,12 @@ static void a_read_is_short_at_the_end_of_the_file(void **state)
     struct file_map *map = rig_open(r, "/file");
     uint8_t bytes[100];
 
-    assert_int_equal(cache_read(map, 0, bytes, 100), 0);
+    assert_int_equal(cache_read(map, NULL, 0, bytes, 100), 0);
     rig_write_pattern(map, 0, 5000, 1);
-    assert_int_equal(cache_read(map, 4950, bytes, 100), 50);
-    assert_int_equal(cache_read(map, 5000, bytes, 100), 0);
-    assert_int_equal(cache_read(map, UINT64_MAX, bytes, 100), 0);
-    assert_int_equal(cache_read(map, 0, bytes, 0), 0);
+    assert_int_equal(cache_read(map, NULL, 4950, bytes, 100), 50);
+    assert_int_equal(cache_read(map, NULL, 5000, bytes, 100), 0);
+    assert_int_equal(cache_read(map, NULL, UINT64_MAX, bytes, 100), 0);
+    assert_int_equal(cache_read(map, NULL, 0, bytes, 0), 0);
     file_map_put(map);
 }
 
@@ -173,8 +173,8 @@ static void a_read_error_cuts_short_or_is_reported(void **state)
     rig_restart(r);
     map = rig_open(r, "/file");
     rig_fail(r, DEV_READ, 2, true);
-    assert_int_equal(cache_read(map, 0, bytes, 8192), 4096);
-    assert_int_equal(cache_read(map, 4096, bytes, 10), -EIO);
+    assert_int_equal(cache_read(map, NULL, 0, bytes, 8192), 4096);
+    assert_int_equal(cache_read(map, NULL, 4096, bytes, 10), -EIO);
     assert_int_equal(cache_write(map, 4100, bytes, 10),
                      -EIO); /* the rest of the page is not known */
     rig_fail(r, DEV_READ, 0, false);
@@ -256,8 +256,8 @@ static void each_allocation_may_fail_and_a_second_try_works(void **state)
         assert_true(volume_check(r->volume));
         if (moved < (int64_t)sizeof(bytes))
             assert_int_equal(cache_write(map, 100, bytes, sizeof(bytes)), sizeof(bytes));
-        if (cache_writeback(map, 0, UINT64_MAX) != 0)
-            assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+        if (rig_fsync(map, 0, UINT64_MAX) != 0)
+            assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
         if (cache_truncate(map, 50) != 0)
             assert_int_equal(cache_truncate(map, 50), 0);
         reached = r->alloc.calls >= r->alloc.fail_at;

@@ -51,6 +51,18 @@ static void pages_outlive_the_last_close(void **state)
     file_map_put(map);
 }
 
+/* Images made elsewhere have them. */
+static void what_is_no_file_is_unlinked_all_the_same(void **state)
+{
+    struct rig *r = *state;
+    struct volume_stat status;
+
+    assert_int_equal(volume_make_symlink(r->volume, "file", "/link"), 0);
+    assert_int_equal(cache_unlink(&r->cache, "/link/below"), -ELOOP);
+    assert_int_equal(cache_unlink(&r->cache, "/link"), 0);
+    assert_int_equal(volume_stat(r->volume, "/link", &status), -ENOENT);
+}
+
 static void an_unlinked_file_lives_until_its_last_close(void **state)
 {
     struct rig *r = *state;
@@ -65,7 +77,7 @@ static void an_unlinked_file_lives_until_its_last_close(void **state)
     assert_int_equal(cache_unlink(&r->cache, "/file"), -ENOENT);
     rig_expect_pattern(map, 0, 5000, 1);
     rig_write_pattern(map, 5000, 5000, 2);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     file_map_put(map);
     assert_true(list_empty(&r->cache.maps));
     assert_int_equal(r->frames.used, 0);
@@ -128,7 +140,7 @@ static void a_map_can_have_no_file(void **state)
     frame_soil(frame);
     frame_bytes(&r->frames, frame)[5] = 9;
     assert_int_equal(cache_dirty(map, 2), 0);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_int_equal(cache_sync(&r->cache), 0);
     assert_int_equal(cache_shrink(&r->cache, 10), 0); /* it has no other home */
     assert_int_equal(rig_page(map, 2)[5], 9);
@@ -213,7 +225,7 @@ static void with_every_frame_in_use_there_is_no_page(void **state)
     for (unsigned i = 0; i < RIG_FRAMES; i++)
         frames[i] = frame_alloc(&r->frames, MW_OWNER_ANONYMOUS, false);
     assert_int_equal(cache_page(map, 0, &frame, NULL), -ENOMEM);
-    assert_int_equal(cache_read(map, 0, &byte, 1), -ENOMEM);
+    assert_int_equal(cache_read(map, NULL, 0, &byte, 1), -ENOMEM);
     assert_int_equal(cache_write(map, 0, &byte, 1), -ENOMEM);
     assert_int_equal(cache_write(map, PAGE_BYTES * 3, &byte, 1), -ENOMEM);
     assert_int_equal(file_map_bytes(map), 2 * PAGE_BYTES);
@@ -263,6 +275,29 @@ static void the_tail_of_an_uncached_last_page_is_zeroed_on_the_device(void **sta
     rig_restart(r);
     map = rig_open(r, "/file");
     assert_int_equal(cache_truncate(map, 3 * PAGE_BYTES), 0);
+    rig_expect_pattern(map, 0, PAGE_BYTES + 50, 1);
+    rig_expect_zeros(map, PAGE_BYTES + 50, 2 * PAGE_BYTES - 50);
+    file_map_put(map);
+}
+
+/*
+ * The size may become durable with somebody else's sync, and then the power goes: a file that grows
+ * again must not show what had been cut off.
+ */
+static void what_was_cut_off_is_gone_from_the_device_before_the_size_is(void **state)
+{
+    struct rig *r = *state;
+    struct file_map *map = rig_open(r, "/file");
+
+    rig_write_pattern(map, 0, 3 * PAGE_BYTES, 1);
+    assert_int_equal(cache_sync(&r->cache), 0);
+    assert_int_equal(cache_truncate(map, PAGE_BYTES + 50), 0);
+    assert_int_equal(volume_sync(r->volume), 0);
+    file_map_put(map);
+    rig_power_cut(r);
+    map = rig_open(r, "/file");
+    assert_int_equal(file_map_bytes(map), PAGE_BYTES + 50);
+    assert_int_equal(cache_write(map, 3 * PAGE_BYTES, "x", 1), 1);
     rig_expect_pattern(map, 0, PAGE_BYTES + 50, 1);
     rig_expect_zeros(map, PAGE_BYTES + 50, 2 * PAGE_BYTES - 50);
     file_map_put(map);
@@ -331,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_opens_share_one_map, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pages_outlive_the_last_close, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_file_is_unlinked_all_the_same, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_unlinked_file_lives_until_its_last_close, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(unlinking_a_closed_file_frees_pages_and_blocks_at_once,
@@ -346,6 +383,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(shrinking_a_file_unmaps_and_drops_its_pages, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_tail_of_an_uncached_last_page_is_zeroed_on_the_device,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_cut_off_is_gone_from_the_device_before_the_size_is,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_truncation_that_fails_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(growing_a_file_shows_zeros_also_where_a_mapping_stored,

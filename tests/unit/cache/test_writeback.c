@@ -1,11 +1,16 @@
 /* Writeback: order, runs, errors, durability. */
 #include "rig.h"
 
+#define RUN_PAGES (DEV_MOST_BLOCKS * DEV_BLOCK_BYTES / (uint32_t)PAGE_BYTES)
+
+/* A file's first table takes the block behind its 13th page: there its blocks cease to be neighbours. */
+#define FIRST_PAGES 13u
+
 static int set_up(void **state)
 {
     struct rig *r = test_malloc(sizeof(*r));
 
-    rig_up(r, 2 * CACHE_RUN_PAGES + 32);
+    rig_up(r, 2 * RUN_PAGES + 32);
     *state = r;
     return 0;
 }
@@ -42,7 +47,7 @@ static void a_write_makes_pages_dirty_and_writeback_makes_them_clean(void **stat
     assert_int_equal(r->events[MW_EVENT_CACHE_DIRTY], 1);
     rig_write_pattern(map, PAGE_BYTES + 5, 10, 2);
     assert_int_equal(r->events[MW_EVENT_CACHE_DIRTY], 1); /* it was dirty already */
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_false(rig_is_dirty(map, 1));
     assert_int_equal(r->events[MW_EVENT_CACHE_WRITE], 1);
     assert_int_equal(r->last[MW_EVENT_CACHE_WRITE].arg[1], 1);
@@ -59,7 +64,7 @@ static void neighbours_are_one_request_and_gaps_part_them(void **state)
     rig_write_pattern(map, 2 * PAGE_BYTES, 3 * PAGE_BYTES, 2);
     rig_write_pattern(map, 7 * PAGE_BYTES, 2 * PAGE_BYTES, 2);
     rig_clear(r);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_int_equal(r->events[MW_EVENT_BLOCK_WRITE], 2);
     assert_int_equal(r->events[MW_EVENT_BLOCK_FLUSH], 1);
     assert_int_equal(r->events[MW_EVENT_CACHE_WRITE], 2);
@@ -69,14 +74,32 @@ static void neighbours_are_one_request_and_gaps_part_them(void **state)
 static void a_run_is_never_longer_than_its_limit(void **state)
 {
     struct rig *r = *state;
-    struct file_map *map = clean_file(r, 2 * CACHE_RUN_PAGES + 3);
+    struct file_map *map = clean_file(r, 2 * RUN_PAGES + 3);
 
-    rig_write_pattern(map, 0, (2 * CACHE_RUN_PAGES + 3) * PAGE_BYTES, 2);
+    rig_write_pattern(map, 0, (2 * RUN_PAGES + 3) * PAGE_BYTES, 2);
     rig_clear(r);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_int_equal(r->events[MW_EVENT_CACHE_WRITE], 3);
-    assert_int_equal(r->last[MW_EVENT_CACHE_WRITE].arg[1], 2 * CACHE_RUN_PAGES);
-    assert_int_equal(r->last[MW_EVENT_CACHE_WRITE].arg[2], 3);
+    assert_int_equal(r->last[MW_EVENT_CACHE_WRITE].arg[1], FIRST_PAGES + RUN_PAGES);
+    assert_int_equal(r->last[MW_EVENT_CACHE_WRITE].arg[2], RUN_PAGES + 3 - FIRST_PAGES);
+    file_map_put(map);
+}
+
+/* What the disk has in neighbouring blocks costs one request for each that it can take, and no more. */
+static void a_long_run_makes_as_few_requests_as_the_disk_allows(void **state)
+{
+    struct rig *r = *state;
+    struct file_map *map = clean_file(r, FIRST_PAGES + 2 * RUN_PAGES);
+
+    rig_write_pattern(map, 0, (FIRST_PAGES + 2 * RUN_PAGES) * PAGE_BYTES, 2);
+    rig_clear(r);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
+    assert_int_equal(r->events[MW_EVENT_BLOCK_WRITE], 1 + 2);
+    rig_write_pattern(map, 0, (FIRST_PAGES + 2 * RUN_PAGES) * PAGE_BYTES, 3);
+    rig_clear(r);
+    assert_int_equal(rig_fsync(map, FIRST_PAGES + RUN_PAGES / 2, UINT64_MAX),
+                     0); /* from anywhere */
+    assert_int_equal(r->events[MW_EVENT_BLOCK_WRITE], 2);
     file_map_put(map);
 }
 
@@ -86,7 +109,7 @@ static void only_the_range_asked_for_is_written(void **state)
     struct file_map *map = clean_file(r, 10);
 
     rig_write_pattern(map, 0, 10 * PAGE_BYTES, 2);
-    assert_int_equal(cache_writeback(map, 3, 5), 0);
+    assert_int_equal(rig_fsync(map, 3, 5), 0);
     for (uint64_t i = 0; i < 10; i++)
         assert_int_equal(rig_is_dirty(map, i), i < 3 || i >= 5);
     file_map_put(map);
@@ -97,7 +120,7 @@ static void nothing_dirty_makes_no_request(void **state)
     struct rig *r = *state;
     struct file_map *map = clean_file(r, 10);
 
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_int_equal(r->note_count, 0);
     assert_int_equal(cache_sync(&r->cache), 0);
     assert_int_equal(r->note_count, 0);
@@ -113,15 +136,14 @@ static void mappings_are_cleaned_before_the_page_is_written(void **state)
     assert_int_equal(cache_dirty(map, 2), 0);
     assert_int_equal(cache_dirty(map, 3), 0);
     rig_clear(r);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
-    assert_int_equal(r->note_count, 4);
-    assert_int_equal(r->notes[0].kind, NOTE_CLEAN);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
+    assert_int_equal(r->note_count, 3);
+    assert_int_equal(r->notes[0].kind, NOTE_CLEAN); /* once for the run */
     assert_int_equal(r->notes[0].first, 2);
-    assert_int_equal(r->notes[1].kind, NOTE_CLEAN);
-    assert_int_equal(r->notes[1].first, 3);
-    assert_int_equal(r->notes[2].kind, NOTE_DEVICE_WRITE);
-    assert_int_equal(r->notes[2].end - r->notes[2].first, 2 * PAGE_BYTES / DEV_BLOCK_BYTES);
-    assert_int_equal(r->notes[3].kind, NOTE_DEVICE_FLUSH);
+    assert_int_equal(r->notes[0].end, 4);
+    assert_int_equal(r->notes[1].kind, NOTE_DEVICE_WRITE);
+    assert_int_equal(r->notes[1].end - r->notes[1].first, 2 * PAGE_BYTES / DEV_BLOCK_BYTES);
+    assert_int_equal(r->notes[2].kind, NOTE_DEVICE_FLUSH);
     file_map_put(map);
 }
 
@@ -135,7 +157,7 @@ static void a_store_through_a_mapping_reaches_the_device(void **state)
     assert_int_equal(cache_dirty(map, 1), 0);
     assert_int_equal(r->events[MW_EVENT_CACHE_DIRTY], 1);
     rig_page(map, 1)[77] = 0xEE;
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     file_map_put(map);
     rig_power_cut(r); /* the file was durable before: its data is now */
     map = rig_open(r, "/file");
@@ -152,7 +174,7 @@ static void bytes_past_the_end_never_reach_the_device(void **state)
     rig_write_pattern(map, 0, PAGE_BYTES + 100, 1);
     page = rig_page(map, 1);
     memset(page + 100, 0xCC, PAGE_BYTES - 100);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_int_equal(page[100], 0); /* gone from memory too, as Linux does it */
     assert_int_equal(cache_sync(&r->cache), 0);
     for (uint64_t block = 0; block < r->disk->blocks; block++) {
@@ -174,12 +196,11 @@ static void a_page_that_could_not_be_written_stays_dirty(void **state)
     rig_write_pattern(map, 0, PAGE_BYTES, 2);
     rig_write_pattern(map, 5 * PAGE_BYTES, 2 * PAGE_BYTES, 2);
     rig_fail(r, DEV_WRITE, 1, false);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), -EIO);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), -EIO);
     assert_true(rig_is_dirty(map, 0));
     assert_false(rig_is_dirty(map, 5)); /* the others are tried all the same */
     assert_int_equal(r->cache.counters.write_errors, 1);
-    assert_int_equal(map->error, 0); /* the caller has been told */
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0); /* the caller has been told */
     assert_false(rig_is_dirty(map, 0));
     file_map_put(map);
     rig_restart(r);
@@ -197,10 +218,9 @@ static void an_error_that_only_sync_met_is_told_to_the_file(void **state)
     rig_fail(r, DEV_WRITE, 1, false);
     assert_int_equal(cache_sync(&r->cache), -EIO);
     assert_true(rig_is_dirty(map, 0));
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX),
-                     -EIO); /* though the page is written now */
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), -EIO); /* though the page is written now */
     assert_false(rig_is_dirty(map, 0));
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     file_map_put(map);
 }
 
@@ -211,9 +231,9 @@ static void a_failed_flush_is_tried_again(void **state)
 
     rig_write_pattern(map, 0, PAGE_BYTES, 2);
     rig_fail(r, DEV_FLUSH, 1, false);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), -EIO);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), -EIO);
     rig_clear(r);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(rig_fsync(map, 0, UINT64_MAX), 0);
     assert_int_equal(r->events[MW_EVENT_BLOCK_FLUSH],
                      1); /* nothing was dirty, but not durable either */
     file_map_put(map);
@@ -231,7 +251,7 @@ static void a_hole_gets_its_block_when_it_becomes_dirty(void **state)
     assert_int_equal(cache_dirty(map, 4), 0);
     assert_int_equal(volume_free_pages(r->volume), free_pages - 1);
     assert_int_equal(r->events[MW_EVENT_BLOCK_WRITE], 0);
-    assert_int_equal(cache_writeback(map, 0, UINT64_MAX), 0);
+    assert_int_equal(cache_write_range(map, 0, UINT64_MAX, CACHE_ALL, false), 0);
     assert_int_equal(r->events[MW_EVENT_BLOCK_WRITE], 1); /* written once, not zeroed before */
     file_map_put(map);
 }
@@ -318,6 +338,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(neighbours_are_one_request_and_gaps_part_them, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_run_is_never_longer_than_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_run_makes_as_few_requests_as_the_disk_allows, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(only_the_range_asked_for_is_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_dirty_makes_no_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mappings_are_cleaned_before_the_page_is_written, set_up,
