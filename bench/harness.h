@@ -63,6 +63,7 @@ bench_register bench_fence_register;
 bench_register bench_shootdown_register;
 bench_register bench_mm_register;
 bench_register bench_areas_register;
+bench_register bench_files_register;
 bench_register bench_replay_register;
 
 void bench_list_add(struct bench_list *list, const struct bench *bench);

@@ -12,8 +12,8 @@
 #include "harness.h"
 
 static bench_register *const registers[] = {
-    bench_tlb_register, bench_fence_register, bench_shootdown_register,
-    bench_mm_register,  bench_areas_register, bench_replay_register,
+    bench_tlb_register,   bench_fence_register, bench_shootdown_register, bench_mm_register,
+    bench_areas_register, bench_files_register, bench_replay_register,
 };
 
 struct options {

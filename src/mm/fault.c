@@ -114,15 +114,28 @@ static int fault_cache_page(struct fault *f, bool decide, struct frame **frame)
 
     if (decide)
         fault_decide(f, fault_object_reason(map, index));
+    mm_fault_ahead(f->vma, f->page);
     return cache_page(map, index, frame, NULL);
 }
 
+/*
+ * Neighbours that were cached before are mapped around, as in Linux; those that come along with a
+ * page from the device are not, and a page that readahead has marked is left to a fault of its own.
+ */
 static int fault_file_read(struct fault *f)
 {
+    bool at_hand = mm_may_map_around(f->vma, f->page);
     struct frame *frame;
-    int err = fault_cache_page(f, true, &frame);
+    int err;
 
-    return err != 0 ? err : fault_install(f, frame_get(frame), false);
+    if (!at_hand)
+        mm_fault_around(f->mm, f->vma, f->page);
+    err = fault_cache_page(f, true, &frame);
+    if (err == 0)
+        err = fault_install(f, frame_get(frame), false);
+    if (err == 0 && at_hand)
+        mm_fault_around(f->mm, f->vma, f->page);
+    return err;
 }
 
 /*

@@ -11,13 +11,21 @@
 #define ADMIN_RESERVE_PAGES (((uint64_t)8 << 20) >> PAGE_SHIFT)
 #define USER_RESERVE_PAGES  (((uint64_t)128 << 20) >> PAGE_SHIFT)
 
+/* A limit of data of 0 is none: Linux lets programs that set it be, as far as the hard limit goes. */
+static bool mm_may_have_data(const struct mm *mm, uint64_t pages)
+{
+    uint64_t limit = mm->limits.data_bytes;
+
+    return limit == 0 || mm->vmas.totals.data + pages <= limit >> PAGE_SHIFT;
+}
+
 bool mm_may_expand(const struct mm *mm, uint32_t prot, uint32_t flags, uint64_t pages)
 {
     const struct vma_totals *totals = &mm->vmas.totals;
 
     if (totals->pages + pages > mm->limits.as_bytes >> PAGE_SHIFT)
         return false;
-    return !vma_is_data(prot, flags) || totals->data + pages <= mm->limits.data_bytes >> PAGE_SHIFT;
+    return !vma_is_data(prot, flags) || mm_may_have_data(mm, pages);
 }
 
 bool mm_accountable(uint32_t prot, uint32_t flags)

@@ -6,8 +6,8 @@
  * Linux checks it and otherwise accepted, but that PAGEOUT drops what FREE gave up.
  */
 #include <signal.h>
-#include <string.h>
 
+#include "cache/readahead.h"
 #include "mm/mm.h"
 #include "mm/mm_private.h"
 #include "mm/uffd.h"
@@ -236,52 +236,39 @@ static int advice_install_guards(struct advice *a)
     return mm_guard_install(a->mm, a->part);
 }
 
+/* Pages of its file that the part shows, as far as the file reaches: [*first, returned end). */
+static uint64_t advice_file_pages(const struct advice *a, uint64_t *first)
+{
+    uint64_t pages = page_ceil(file_map_bytes(a->vma->file->map)) >> PAGE_SHIFT;
+    uint64_t end = vma_index(a->vma, a->part.end);
+
+    *first = vma_index(a->vma, a->part.start);
+    return end < pages ? end : pages;
+}
+
 /* Reads what is not cached yet; errors are nobody's business until somebody needs the page. */
 static int advice_will_need(const struct advice *a)
 {
-    const struct vma *v = a->vma;
-    uint64_t index = vma_index(v, a->part.start);
-    uint64_t end = vma_index(v, a->part.end);
-    uint64_t pages;
+    uint64_t first;
+    uint64_t end;
 
-    if (vma_is_anonymous(v) || v->file->map->inode == NULL)
+    if (vma_is_anonymous(a->vma))
         return 0;
-    pages = page_ceil(file_map_bytes(v->file->map)) >> PAGE_SHIFT;
-    for (; index < end && index < pages; index++) {
-        struct frame *frame;
-
-        if (cache_page(v->file->map, index, &frame, NULL) != 0)
-            break;
-    }
-    return 0;
-}
-
-/* Zeroes a page of the object, also what its mappings stored past the end of the file. */
-static int advice_punch_page(const struct advice *a, uint64_t index)
-{
-    struct file_map *map = a->vma->file->map;
-    struct frame *frame;
-    int err = cache_page(map, index, &frame, NULL);
-
-    if (err == 0)
-        err = cache_dirty(map, index);
-    if (err != 0)
-        return err;
-    frame_soil(frame);
-    memset(frame_bytes(a->mm->env->frames, frame), 0, PAGE_BYTES);
+    end = advice_file_pages(a, &first);
+    if (first < end)
+        cache_read_ahead(a->vma->file->map, first, end);
     return 0;
 }
 
 /*
  * A hole in the object (fallocate(2), FALLOC_FL_PUNCH_HOLE): reads as zeros from now on, for
- * everybody. Private copies stay. Blocks are not given back, which no program can see.
+ * everybody, also what mappings stored past the end of the file. Private copies stay.
  */
 static int advice_remove(const struct advice *a)
 {
     const struct vma *v = a->vma;
-    uint64_t index = vma_index(v, a->part.start);
-    uint64_t end = vma_index(v, a->part.end);
-    uint64_t pages;
+    uint64_t first;
+    uint64_t end;
 
     if ((v->flags & VMA_LOCKED) || v->file == NULL)
         return -EINVAL;
@@ -289,14 +276,8 @@ static int advice_remove(const struct advice *a)
         return -EACCES;
     if (mapped_file_sealed(v->file)) /* sealed after it was mapped */
         return -EPERM;
-    pages = page_ceil(file_map_bytes(v->file->map)) >> PAGE_SHIFT;
-    for (; index < end && index < pages; index++) {
-        int err = advice_punch_page(a, index);
-
-        if (err != 0)
-            return err;
-    }
-    return 0;
+    end = advice_file_pages(a, &first);
+    return first < end ? cache_punch(v->file->map, first << PAGE_SHIFT, end << PAGE_SHIFT) : 0;
 }
 
 /* Nothing here is backed by superpages; areas that never could be are told so. */

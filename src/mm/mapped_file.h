@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cache/readahead.h"
+
 struct file_map;
 struct mapped_file;
 
@@ -40,6 +42,9 @@ struct mapped_file {
     uint32_t refs;                /* descriptors and VMAs */
     bool readable;                /* open mode, as it decides mmap rights */
     bool writable;
+    struct cache_readahead ra;                 /* cache_readahead_init when it is opened */
+    uint32_t error_seen;                       /* errseq_sample of the map then */
+    uint32_t all_errors_seen;                  /* and of the cache, for all files: syncfs */
     void (*release)(struct mapped_file *file); /* called when refs falls to 0 */
 };
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cache/writeback.h"
 #include "mm/mm_private.h"
 #include "mm/uffd.h"
 

@@ -31,6 +31,7 @@ struct mm_stats {
     uint64_t by_reason[MW_REASON_COUNT];
     uint64_t implicit_maps;
     uint64_t implicit_pages;
+    uint64_t around_pages; /* mapped by a fault on another page (fault_around.c) */
 };
 
 /* What all address spaces of a machine share. Owned by the kernel. */

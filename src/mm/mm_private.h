@@ -109,6 +109,20 @@ MUST_CHECK int mm_guard_copy(struct mm *to, const struct mm *from, struct range 
 /* Recomputes I-MM-7. */
 bool mm_guard_check(const struct mm *mm);
 
+/* ---- fault_around.c ---- */
+
+/*
+ * Maps the pages around `page`, which a read fault on an area of a file is about to bring or has
+ * brought, as far as they are cached and not mapped. `page` itself is left alone.
+ */
+void mm_fault_around(struct mm *mm, const struct vma *v, vaddr_t page);
+
+/* Is the page of an area of a file one that fault-around would map: cached, and without a mark? */
+bool mm_may_map_around(const struct vma *v, vaddr_t page);
+
+/* Has pages read ahead that a fault on `page` of an area of a file makes probable. */
+void mm_fault_ahead(const struct vma *v, vaddr_t page);
+
 /* ---- huge.c ---- */
 
 /* Older C libraries do not name them. */

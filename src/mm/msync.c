@@ -1,6 +1,7 @@
 /*
  * msync(2). Layer 6.
  */
+#include "cache/writeback.h"
 #include "mm/mm.h"
 #include "mm/mm_private.h"
 
@@ -12,14 +13,11 @@ static int mm_sync_area(const struct vma *v, struct range r)
 {
     vaddr_t start = v->start > r.start ? v->start : r.start;
     vaddr_t end = v->end < r.end ? v->end : r.end;
-    struct file_map *map;
-    int err;
 
     if (vma_is_anonymous(v) || !vma_shares_writes(v))
         return 0;
-    map = v->file->map;
-    err = cache_writeback(map, vma_index(v, start), vma_index(v, end));
-    return err != 0 || map->inode == NULL ? err : volume_sync(map->cache->volume);
+    return cache_fsync(v->file->map, vma_index(v, start), vma_index(v, end), &v->file->error_seen,
+                       CACHE_DATA_ONLY);
 }
 
 /* MS_ASYNC starts nothing, as Linux since 2.6.19: the pages are tagged dirty already. */

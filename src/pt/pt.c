@@ -102,6 +102,32 @@ int pt_install(struct pt *pt, vaddr_t va, pte_t pte, struct tlb_batch *batch)
     return 0;
 }
 
+uint64_t pt_install_absent(struct pt *pt, struct range r, pt_source *source, void *context,
+                           struct tlb_batch *batch)
+{
+    struct pt_path path;
+    pte_t *table = pt_make_table(pt, r.start, &path);
+    uint16_t made = 0;
+
+    contract_on(pt->frames->bus, batch->pt == pt && r.end <= pt_table_end(r.start, r.end));
+    if (table == NULL)
+        return 0;
+    for (vaddr_t va = r.start; va < r.end; va += PAGE_BYTES) {
+        pte_t *entry = &table[level_index(va, 0)];
+        pte_t leaf = pte_present(*entry) ? pte_none() : source(context, va);
+
+        if (!pte_present(leaf))
+            continue;
+        *entry = leaf;
+        pt_note_change(pt, va, entry, pte_none(), batch);
+        made++;
+    }
+    path.table[0]->live = (uint16_t)(path.table[0]->live + made);
+    pt->leaves += made;
+    pt_prune_unseen(pt, r.start, &path, 0);
+    return made;
+}
+
 /* Clears one present leaf; its reference goes to the batch. */
 static void pt_drop_leaf(struct pt *pt, vaddr_t va, struct frame *table, pte_t *entry,
                          struct tlb_batch *batch)
@@ -115,8 +141,20 @@ static void pt_drop_leaf(struct pt *pt, vaddr_t va, struct frame *table, pte_t *
     tlb_batch_add_frame(batch, pt_frame(pt, old));
 }
 
-void pt_unmap_range(struct pt *pt, struct range r, struct tlb_batch *batch, pt_visitor *visit,
-                    void *context)
+/* Leaves that one pass over a range takes out: all that `choose` (NULL: all) wants gone. */
+struct pt_removal {
+    pt_chooser *choose;
+    pt_visitor *visit; /* NULL: nobody is told */
+    void *context;
+};
+
+static bool pt_removes(const struct pt_removal *removal, pte_t pte)
+{
+    return pte_present(pte) && (removal->choose == NULL || removal->choose(removal->context, pte));
+}
+
+static void pt_remove(struct pt *pt, struct range r, const struct pt_removal *removal,
+                      struct tlb_batch *batch)
 {
     struct pt_path path;
     pte_t *table;
@@ -128,14 +166,26 @@ void pt_unmap_range(struct pt *pt, struct range r, struct tlb_batch *batch, pt_v
         for (; va < end; va += PAGE_BYTES) {
             pte_t *entry = &table[level_index(va, 0)];
 
-            if (!pte_present(*entry))
+            if (!pt_removes(removal, *entry))
                 continue;
-            if (visit != NULL)
-                visit(context, va, *entry);
+            if (removal->visit != NULL)
+                removal->visit(removal->context, va, *entry);
             pt_drop_leaf(pt, va, path.table[0], entry, batch);
         }
         pt_prune(pt, first, &path, batch);
     }
+}
+
+void pt_unmap_range(struct pt *pt, struct range r, struct tlb_batch *batch, pt_visitor *visit,
+                    void *context)
+{
+    pt_remove(pt, r, &(struct pt_removal){.visit = visit, .context = context}, batch);
+}
+
+void pt_unmap_chosen(struct pt *pt, struct range r, struct tlb_batch *batch, pt_chooser *choose,
+                     void *context)
+{
+    pt_remove(pt, r, &(struct pt_removal){.choose = choose, .context = context}, batch);
 }
 
 void pt_protect_range(struct pt *pt, struct range r, uint64_t rights, struct tlb_batch *batch,
@@ -222,19 +272,26 @@ void pt_forget_dirty(struct pt *pt, struct range r, struct tlb_batch *batch)
     }
 }
 
-bool pt_clean(struct pt *pt, vaddr_t va, struct tlb_batch *batch)
+bool pt_clean(struct pt *pt, struct range r, struct tlb_batch *batch)
 {
-    vaddr_t at = page_floor(va);
-    pte_t *table = pt_next_table(pt, &at, at + 1, NULL);
-    pte_t *entry = table == NULL ? NULL : &table[level_index(va, 0)];
-    pte_t old;
+    bool dirty = false;
+    pte_t *table;
 
-    if (entry == NULL || !pte_present(*entry))
-        return false;
-    old = *entry;
-    *entry = pte_without(old, PTE_W | PTE_D);
-    pt_note_change(pt, page_floor(va), entry, old, batch);
-    return pte_has(old, PTE_D);
+    for (vaddr_t va = r.start; (table = pt_next_table(pt, &va, r.end, NULL)) != NULL;) {
+        vaddr_t end = pt_table_end(va, r.end);
+
+        for (; va < end; va += PAGE_BYTES) {
+            pte_t *entry = &table[level_index(va, 0)];
+            pte_t old = *entry;
+
+            if (!pte_present(old) || !(pte_has(old, PTE_W) || pte_has(old, PTE_D)))
+                continue;
+            dirty |= pte_has(old, PTE_D);
+            *entry = pte_without(old, PTE_W | PTE_D);
+            pt_note_change(pt, va, entry, old, batch);
+        }
+    }
+    return dirty;
 }
 
 void pt_visit_range(const struct pt *pt, struct range r, pt_visitor *visit, void *context)

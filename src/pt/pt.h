@@ -66,6 +66,20 @@ pte_t pt_lookup(const struct pt *pt, vaddr_t va, paddr_t *address);
  */
 MUST_CHECK int pt_install(struct pt *pt, vaddr_t va, pte_t pte, struct tlb_batch *batch);
 
+/*
+ * What the page of va shows when it shows nothing yet: a present leaf with a reference of its frame,
+ * which becomes the table's; or pte_none(). It must not change the tables.
+ */
+typedef pte_t pt_source(void *context, vaddr_t va);
+
+/*
+ * Asks `source` for every page of the range that has no leaf, and installs what it gives: how many.
+ * Pre: the range lies in one leaf table, which is made when it is missing; when it cannot be made,
+ * nobody is asked. Emits pte_set, table_alloc.
+ */
+uint64_t pt_install_absent(struct pt *pt, struct range r, pt_source *source, void *context,
+                           struct tlb_batch *batch);
+
 /* Called for each present leaf, in ascending order. It must not change the tables. */
 typedef void pt_visitor(void *context, vaddr_t va, pte_t pte);
 
@@ -75,6 +89,13 @@ typedef void pt_visitor(void *context, vaddr_t va, pte_t pte);
  */
 void pt_unmap_range(struct pt *pt, struct range r, struct tlb_batch *batch, pt_visitor *visit,
                     void *context);
+
+/* Is this leaf to go? */
+typedef bool pt_chooser(void *context, pte_t pte);
+
+/* Removes those present leaves in the range that are chosen. */
+void pt_unmap_chosen(struct pt *pt, struct range r, struct tlb_batch *batch, pt_chooser *choose,
+                     void *context);
 
 /*
  * Gives all present leaves in the range the rights (PTE_R, W, X, U; none of R, W, X: parked). W is
@@ -95,8 +116,11 @@ MUST_CHECK int pt_copy_range(struct pt *to, struct pt *from, struct range r, boo
 /* Removes D from all present leaves in the range; W stays. */
 void pt_forget_dirty(struct pt *pt, struct range r, struct tlb_batch *batch);
 
-/* Removes W and D from the leaf for va, if it is present. True when D was set. */
-bool pt_clean(struct pt *pt, vaddr_t va, struct tlb_batch *batch);
+/*
+ * Removes W and D from all present leaves in the range: on return of the batch's flush no TLB allows
+ * a store to any of them. True when some D was set.
+ */
+bool pt_clean(struct pt *pt, struct range r, struct tlb_batch *batch);
 
 /* Calls visit for every present leaf in the range. */
 void pt_visit_range(const struct pt *pt, struct range r, pt_visitor *visit, void *context);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "cache/writeback.h"
+
 #define FIXTURE_FRAMES 512
 
 static void fixture_configure(struct mw_config *config)
@@ -36,11 +38,19 @@ static void fixture_hardware(struct fixture *f)
 
 static void fixture_files(struct fixture *f)
 {
+    struct cache_setup setup = {.alloc = &f->alloc,
+                                .frames = &f->frames,
+                                .bus = &f->bus,
+                                .clock = &f->clock,
+                                .mapper = &mm_mapper_ops,
+                                .policy.max_readahead_pages = 32};
+
     assert_int_equal(dev_ram_new(&f->alloc, 1 << 20, &f->disk), 0);
     assert_int_equal(volume_format(&f->alloc, f->disk), 0);
     assert_int_equal(volume_mount(&f->alloc, f->disk, &f->volume), 0);
-    assert_int_equal(
-        cache_init(&f->cache, &f->alloc, &f->frames, &f->bus, f->volume, &mm_mapper_ops), 0);
+    setup.volume = f->volume;
+    setup.dev = f->disk;
+    assert_int_equal(cache_init(&f->cache, &setup), 0);
 }
 
 int fixture_set_up(void **state)

@@ -124,22 +124,29 @@ static void locked_on_fault_fetches_nothing(void **state)
     assert_int_equal(mm_locked_pages(f->mm), 4);
 }
 
-static void a_hole_in_a_file_is_zero_for_all_who_share_it_and_writes_back(void **state)
+static void a_hole_in_a_file_is_zero_for_all_but_private_copies_and_has_no_blocks(void **state)
 {
     struct fixture *f = *state;
     struct mapped_file *file = fixture_file(f, 4);
+    bool stored = false;
     uint8_t byte = 1;
 
     fixture_map(f, BASE, 4 * PAGE, RW, MAP_SHARED, file);
     fixture_map(f, BASE + 8 * PAGE, 4 * PAGE, RW, MAP_PRIVATE, file);
+    fixture_map(f, BASE + 16 * PAGE, 4 * PAGE, RW, MAP_PRIVATE, file);
     *fixture_access(f, f->mm, BASE + PAGE, MW_STORE) = 5;
     *fixture_access(f, f->mm, BASE + 9 * PAGE, MW_STORE) = 6;
+    assert_int_equal(*fixture_access(f, f->mm, BASE + 17 * PAGE, MW_LOAD), 5);
     assert_int_equal(mm_msync(f->mm, BASE, 4 * PAGE, MS_SYNC), 0);
+    assert_int_equal(inode_page_stored(file->map->inode, 1, &stored), 0);
+    assert_true(stored);
     assert_int_equal(mm_madvise(f->mm, BASE + PAGE, PAGE, MADV_REMOVE), 0);
+    assert_int_equal(inode_page_stored(file->map->inode, 1, &stored), 0);
+    assert_false(stored);
     assert_int_equal(*fixture_access(f, f->mm, BASE + PAGE, MW_LOAD), 0);
     assert_int_equal(*fixture_access(f, f->mm, BASE + 9 * PAGE, MW_LOAD), 6);
-    assert_true(radix_tag_get(&file->map->pages, 1, CACHE_TAG_DIRTY));
-    assert_int_equal(cache_read(file->map, PAGE, &byte, 1), 1);
+    assert_int_equal(*fixture_access(f, f->mm, BASE + 17 * PAGE, MW_LOAD), 0);
+    assert_int_equal(cache_read(file->map, NULL, PAGE, &byte, 1), 1);
     assert_int_equal(byte, 0);
     assert_true(mm_check(f->mm));
     mapped_file_put(file);
@@ -222,7 +229,7 @@ int main(void)
         TEST(a_lock_tells_which_pages_it_could_not_fetch),
         TEST(locked_memory_that_becomes_writable_is_copied_at_once),
         TEST(locked_on_fault_fetches_nothing),
-        TEST(a_hole_in_a_file_is_zero_for_all_who_share_it_and_writes_back),
+        TEST(a_hole_in_a_file_is_zero_for_all_but_private_copies_and_has_no_blocks),
         TEST(names_are_compared_as_text_and_freed_with_their_last_area),
         TEST(a_name_has_at_most_79_plain_characters),
         TEST(mincore_tells_of_one_area_at_a_time),

@@ -375,9 +375,9 @@ static void cleaning_a_page_reaches_every_shared_mapping_and_no_private_copy(voi
     fixture_map(f, BASE + 16 * PAGE, 2 * PAGE, RW, MAP_PRIVATE, file);
     for (unsigned i = 0; i < 3; i++)
         *fixture_access(f, f->mm, BASE + (8 * i + 1) * PAGE, MW_STORE) = 1;
-    assert_true(mm_mapper_ops.clean_page(file->map, 1));
-    assert_false(mm_mapper_ops.clean_page(file->map, 1));
-    assert_false(mm_mapper_ops.clean_page(file->map, 3));
+    assert_true(mm_mapper_ops.clean_pages(file->map, 1, 2));
+    assert_false(mm_mapper_ops.clean_pages(file->map, 1, 2));
+    assert_false(mm_mapper_ops.clean_pages(file->map, 3, 4));
     assert_false(pte_has(pt_lookup(&f->mm->pt, BASE + PAGE, NULL), PTE_W));
     assert_false(pte_has(pt_lookup(&f->mm->pt, BASE + 9 * PAGE, NULL), PTE_W));
     assert_true(pte_has(pt_lookup(&f->mm->pt, BASE + 17 * PAGE, NULL), PTE_W));
@@ -394,14 +394,14 @@ static void unmapping_pages_reaches_only_those_pages(void **state)
                      BASE);
     for (unsigned i = 0; i < 4; i++)
         fixture_access(f, f->mm, BASE + i * PAGE, MW_LOAD);
-    mm_mapper_ops.unmap_pages(file->map, 0, 2); /* before what is mapped */
-    mm_mapper_ops.unmap_pages(file->map, 6, UINT64_MAX);
+    mm_mapper_ops.unmap_pages(file->map, 0, 2, true); /* before what is mapped */
+    mm_mapper_ops.unmap_pages(file->map, 6, UINT64_MAX, true);
     assert_int_equal(f->mm->pt.leaves, 4);
-    mm_mapper_ops.unmap_pages(file->map, 3, 5);
+    mm_mapper_ops.unmap_pages(file->map, 3, 5, true);
     assert_int_equal(f->mm->pt.leaves, 2);
     fixture_map(f, BASE - PAGE, PAGE, RW, MAP_PRIVATE, NULL);
     fixture_access(f, f->mm, BASE - PAGE, MW_STORE);
-    mm_mapper_ops.unmap_pages(file->map, 0, 2); /* would be there, if it were mapped */
+    mm_mapper_ops.unmap_pages(file->map, 0, 2, true); /* would be there, if it were mapped */
     assert_int_equal(f->mm->pt.leaves, 3);
     assert_true(pte_present(pt_lookup(&f->mm->pt, BASE, NULL)));
     assert_false(pte_present(pt_lookup(&f->mm->pt, BASE + PAGE, NULL)));

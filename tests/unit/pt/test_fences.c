@@ -159,7 +159,7 @@ static void change_replace(struct rig *r, struct tlb_batch *batch)
 
 static void change_clean(struct rig *r, struct tlb_batch *batch)
 {
-    assert_true(pt_clean(&r->pt[0], VA, batch));
+    assert_true(pt_clean(&r->pt[0], (struct range){VA, VA + PAGE_BYTES}, batch));
 }
 
 static void run_change(struct rig *r, enum mw_fence site, change *make)
