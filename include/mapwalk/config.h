@@ -47,6 +47,22 @@ enum mw_kernel { MW_KERNEL_6_18, MW_KERNEL_6_12, MW_KERNEL_COUNT };
  */
 enum mw_isa { MW_ISA_RISCV, MW_ISA_X86_64, MW_ISA_COUNT };
 
+/*
+ * What the disk costs: the figures of mw_costs (block_*), or those of a model of a kind of disk, which
+ * src/dev tells with their sources.
+ */
+enum mw_disk_latency {
+    MW_LATENCY_COSTS,
+    MW_LATENCY_RAM,
+    MW_LATENCY_HDD,
+    MW_LATENCY_SATA_SSD,
+    MW_LATENCY_NVME,
+    MW_LATENCY_NETWORK,
+    MW_LATENCY_COUNT
+};
+
+#define MW_DISK_NAME_BYTES 512u /* of a path or URI, with its end */
+
 /* Simulated costs in cycles of a 1 GHz hart, so a cycle is a nanosecond. */
 struct mw_costs {
     uint32_t tlb_hit;   /* one access that hits the TLB, its first level where there are two */
@@ -97,6 +113,26 @@ struct mw_config {
     enum mw_kernel kernel;
     enum mw_isa isa;
     uint32_t migrate; /* turns of logs after which a process changes its hart; 0: it does not */
+
+    /* The page cache, with Linux's names and values (vm.dirty_*, read_ahead_kb, fault_around_bytes). */
+    uint64_t fault_around_bytes;     /* mapped around a read fault: a power of two, 4096: no more */
+    uint32_t readahead_pages;        /* largest window of readahead; 0: none */
+    uint32_t dirty_background_ratio; /* percent of RAM above which the flusher writes */
+    uint32_t dirty_ratio;            /* percent above which writers wait for it */
+    uint32_t dirty_expire_ms;        /* a page that was dirty for so long is written */
+    uint32_t dirty_writeback_ms;     /* how often the flusher wakes; 0: never by the clock */
+    bool drop_failed_writes; /* a page that could not be written becomes clean, as in Linux; false:
+                                it stays dirty and is tried again */
+
+    /*
+     * The disk: an image file, which is mounted and not formatted; or an NBD server, formatted when it
+     * is blank; or RAM (both empty), of disk_bytes, formatted. At most one of the two names.
+     */
+    char disk_image[MW_DISK_NAME_BYTES];
+    char disk_nbd[MW_DISK_NAME_BYTES];
+    bool disk_direct; /* disk_image is opened with O_DIRECT: past the page cache of the host */
+    bool disk_cache;  /* the disk has a volatile write cache, which mw_power_cut loses */
+    enum mw_disk_latency disk_latency;
 };
 
 #define MW_UNLIMITED UINT64_MAX /* RLIM_INFINITY */
@@ -128,9 +164,10 @@ int mw_config_validate(const struct mw_config *config, char *why, size_t why_byt
 /* The i-th key that mw_config_set knows with its one-line help; NULL past the last. */
 const char *mw_config_key(unsigned i, const char **help);
 
-const char *mw_mode_name(unsigned mode);     /* "sv39" */
-const char *mw_kernel_name(unsigned kernel); /* "6.18" */
-const char *mw_isa_name(unsigned isa);       /* "riscv" */
+const char *mw_mode_name(unsigned mode);            /* "sv39" */
+const char *mw_kernel_name(unsigned kernel);        /* "6.18" */
+const char *mw_isa_name(unsigned isa);              /* "riscv" */
+const char *mw_disk_latency_name(unsigned latency); /* "costs", "sata-ssd" */
 
 #ifdef __cplusplus
 }

@@ -75,7 +75,8 @@ extern "C" {
       "pte_address:x old:pte new:pte by_hart:u by_pid:u by_op:u from_ns:u to_ns:u")      \
     X(STALE_FENCE, "stale_fence", "site:fence has_va:u va:x has_asid:u asid:u")          \
     X(FAULT_HANDLER, "fault_handler", "va:x access:access start:x end:x answer:u")       \
-    X(FAULT_UFFD, "fault_uffd", "va:x uffd:u flags:x")
+    X(FAULT_UFFD, "fault_uffd", "va:x uffd:u flags:x")                                   \
+    X(FAULT_AROUND, "fault_around", "start:x end:x pages:u")
 
 enum mw_event_kind {
 #define MW_EVENT_ENUM(identifier, name, fields) MW_EVENT_##identifier,
@@ -297,7 +298,9 @@ enum mw_fence {
     X(munlock) X(mlockall) X(munlockall) X(prctl) X(mseal) X(process_madvise) X(prlimit64) \
     X(clone) X(waitid) X(dup3) X(fcntl) X(pipe2) X(socketpair) X(memfd_create) X(readv) X(writev) \
     X(preadv) X(pwritev) \
-    X(userfaultfd) X(ioctl)
+    X(userfaultfd) X(ioctl) X(fdatasync) X(syncfs) X(sync_file_range) X(fallocate) X(fadvise64) \
+    X(readahead) X(truncate) X(renameat2) X(mkdir) X(rmdir) X(link) X(drop_caches) X(flush_force) \
+    X(power_cut) X(advance)
 /* clang-format on */
 
 enum mw_call {

@@ -32,9 +32,11 @@ struct mw_signal {
 };
 
 /*
- * Switches a machine on: RAM, harts, a freshly formatted volume, no process. `config` NULL:
- * mw_config_init's. The machine copies it. 0 and *out, or -EINVAL (mw_config_validate tells why),
- * -ENOMEM, -ENOSPC. The caller frees it.
+ * Switches a machine on: RAM, harts, a volume (freshly formatted, but for config.disk_image), no
+ * process. `config` NULL: mw_config_init's. The machine copies it. 0 and *out, or -EINVAL
+ * (mw_config_validate tells why), -ENOMEM, -ENOSPC; of an image file or server: what opening it said
+ * (-ENOENT, -EACCES, -EBUSY: somebody else has it, -ENOTSUP: built without NBD), -EUCLEAN: no
+ * volume, or a damaged one. The caller frees it.
  */
 int mw_machine_new(const struct mw_config *config, struct mw_machine **out);
 
@@ -170,9 +172,11 @@ int mw_touch(struct mw_machine *machine, int pid, uint64_t va, size_t bytes, enu
 /* ---- files: absolute paths on the machine's volume ---- */
 
 /*
- * flags are the host's O_*; parents: creates missing directories with O_CREAT. The lowest free
- * descriptor. Beside files and directories of the volume there are /dev/zero, /dev/null, /dev/mem
- * (-EPERM unless the config says `privileged`), and files of a tmpfs at /dev/shm.
+ * The lowest free descriptor. flags are the host's O_*; O_SYNC, O_DSYNC: each write is durable on
+ * return; O_DIRECT: past the page cache, at offsets and in lengths that are multiples of 512
+ * (-EINVAL), into and out of any address. O_CREAT makes no directories (-ENOENT). Beside files and
+ * directories of the volume there are /dev/zero, /dev/null, /dev/mem (-EPERM unless the config says
+ * `privileged`), and files of a tmpfs at /dev/shm.
  */
 int mw_open(struct mw_machine *machine, int pid, const char *path, int flags);
 int mw_close(struct mw_machine *machine, int pid, int fd);
@@ -180,8 +184,8 @@ int mw_dup(struct mw_machine *machine, int pid, int fd);
 int mw_dup2(struct mw_machine *machine, int pid, int fd, int new_fd);
 int mw_dup3(struct mw_machine *machine, int pid, int fd, int new_fd, int flags);
 /*
- * F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL (O_APPEND, O_NONBLOCK), F_GET_SEALS,
- * F_ADD_SEALS.
+ * F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL (O_APPEND, O_NONBLOCK, O_DIRECT,
+ * O_NOATIME), F_GET_SEALS, F_ADD_SEALS.
  */
 int mw_fcntl(struct mw_machine *machine, int pid, int fd, int command, uint64_t argument);
 
@@ -212,13 +216,73 @@ int64_t mw_pwritev(struct mw_machine *machine, int pid, int fd, uint64_t vectors
                    uint64_t offset);
 int64_t mw_lseek(struct mw_machine *machine, int pid, int fd, int64_t offset, int whence);
 int mw_ftruncate(struct mw_machine *machine, int pid, int fd, uint64_t bytes);
-int mw_fsync(struct mw_machine *machine, int pid, int fd);
-int mw_unlink(struct mw_machine *machine, int pid, const char *path);
-int mw_sync(struct mw_machine *machine);
+int mw_truncate(struct mw_machine *machine, int pid, const char *path, uint64_t bytes);
 
 /*
- * The machine's own hand on files, without a process: whole contents in and out. -ENOENT, -ENOSPC,
- * ...
+ * fallocate(2): mode 0, FALLOC_FL_KEEP_SIZE, PUNCH_HOLE | KEEP_SIZE, ZERO_RANGE with and without
+ * KEEP_SIZE (files of the volume only). -EOPNOTSUPP: another.
+ */
+int mw_fallocate(struct mw_machine *machine, int pid, int fd, int mode, uint64_t offset,
+                 uint64_t bytes);
+
+/*
+ * posix_fadvise(2) as the system call fadvise64, and readahead(2). POSIX_FADV_NORMAL, RANDOM and
+ * SEQUENTIAL belong to the open file description.
+ */
+int mw_fadvise(struct mw_machine *machine, int pid, int fd, uint64_t offset, uint64_t bytes,
+               int advice);
+int mw_readahead(struct mw_machine *machine, int pid, int fd, uint64_t offset, uint64_t bytes);
+
+/*
+ * What was written before is durable after 0: on return no power cut can take it. A write that had
+ * failed in the background is reported here, once to each open file description (errseq); an error
+ * that nobody has seen also to a description that was opened after it.
+ */
+int mw_fsync(struct mw_machine *machine, int pid, int fd);
+int mw_fdatasync(struct mw_machine *machine, int pid, int fd);
+/* All files: tells a failed write of any of them, once to each description, apart from fsync. */
+int mw_syncfs(struct mw_machine *machine, int pid, int fd);
+/* sync_file_range(2): SYNC_FILE_RANGE_*. No metadata, no flush of the device: nothing is durable. */
+int mw_sync_file_range(struct mw_machine *machine, int pid, int fd, uint64_t offset, uint64_t bytes,
+                       unsigned flags);
+int mw_sync(struct mw_machine *machine);
+
+/* Names. Both sides of a rename or link are on the volume; /dev/shm is another (-EXDEV). */
+int mw_unlink(struct mw_machine *machine, int pid, const char *path);
+/* rename(2): flags 0. RENAME_NOREPLACE is the one flag; -EINVAL: another. */
+int mw_renameat2(struct mw_machine *machine, int pid, const char *from, const char *to,
+                 unsigned flags);
+int mw_link(struct mw_machine *machine, int pid, const char *from, const char *to);
+int mw_mkdir(struct mw_machine *machine, int pid, const char *path);
+int mw_rmdir(struct mw_machine *machine, int pid, const char *path);
+
+/* ---- the page cache and the disk, beside system calls ---- */
+
+/* Forgets all pages of files that are clean and that nobody maps (/proc/sys/vm/drop_caches). */
+int mw_drop_caches(struct mw_machine *machine);
+
+/*
+ * Writes every page of the shared file mappings in [addr, addr + bytes) to the disk, dirty or not,
+ * and makes it durable. Errors as msync(MS_SYNC).
+ */
+int mw_flush_force(struct mw_machine *machine, int pid, uint64_t addr, uint64_t bytes);
+
+/* Lets so much simulated time pass in which no process runs: the flusher works. 0. */
+int mw_advance(struct mw_machine *machine, uint64_t ns);
+
+/*
+ * Power off and on: processes and RAM are gone, files in memory, too, and of the disk's volatile
+ * cache (config.disk_cache) each sector that was not flushed but for what the seed keeps: 0 nothing,
+ * UINT64_MAX all, any other number a choice at random. Then the volume is mounted again, which
+ * replays its journal. Without a volatile cache whatever reached the disk is there. 0, or the error
+ * of mounting (-EUCLEAN, -EIO, -ENOMEM): the machine is switched off then, all that it can do is to
+ * be freed, or to try again by another mw_power_cut.
+ */
+int mw_power_cut(struct mw_machine *machine, uint64_t seed);
+
+/*
+ * The machine's own hand on files, without a process: whole contents in and out; missing directories
+ * are made. -ENOENT, -ENOSPC, ...
  */
 int mw_file_put(struct mw_machine *machine, const char *path, const void *bytes, size_t count);
 /* Bytes copied, at most `count`, from `offset`. */

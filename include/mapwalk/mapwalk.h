@@ -9,6 +9,7 @@
 #include <mapwalk/event.h>
 #include <mapwalk/fault.h>
 #include <mapwalk/hw.h>
+#include <mapwalk/image.h>
 #include <mapwalk/machine.h>
 #include <mapwalk/run.h>
 #include <mapwalk/stale.h>

@@ -42,6 +42,7 @@ struct mw_stats {
         uint64_t by_reason[MW_REASON_COUNT];
         uint64_t implicit_maps;  /* areas mapped because a log touched what no call had mapped */
         uint64_t implicit_pages; /* their pages */
+        uint64_t around_pages;   /* pages of files that a read fault on a neighbour has mapped */
     } faults;
     struct {
         uint64_t total, used, peak; /* frames of RAM, in use now, most ever */

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "cache/writeback.h"
 #include "kernel/calls.h"
 #include "kernel/fault_handler.h"
 #include "kernel/uffd.h"
@@ -143,6 +144,8 @@ uint8_t *machine_repair(struct mw_machine *m, struct process *p, vaddr_t va, enu
             if (done || !repair_by_kernel(&r))
                 break;
         }
+        /* Before the access is tried again: what the flusher cleans must not be stored to unseen. */
+        cache_tick(&m->cache);
         host = hart_translate(r.process->hart, va, access, &r.trap);
     }
     event_op_end(&m->bus, first->opened_op);

@@ -2,6 +2,8 @@
  * System calls: entry and exit, and those on memory. Layer 7.
  */
 #include "kernel/calls.h"
+
+#include "cache/writeback.h"
 #include "hw/stale.h"
 #include "kernel/fault_handler.h"
 
@@ -25,9 +27,14 @@ struct call call_begin(struct mw_machine *m, int pid, enum mw_call number, uint6
     return call;
 }
 
-/* The checkers come last: an invariant may well be broken in the middle of a call. */
+/*
+ * The flusher has its turn after each call; what it meets is no result of the call. The checkers
+ * come last: an invariant may well be broken in the middle of a call.
+ */
 int64_t call_end(struct call *call, int64_t result)
 {
+    if (!call->machine->off)
+        cache_tick(&call->machine->cache);
     event_emit(&call->machine->bus, MW_EVENT_CALL_END, call->number, (uint64_t)result);
     event_op_end(&call->machine->bus, call->opened_op);
     stale_note_call(call->machine->stale, MW_CALL_COUNT);
@@ -154,11 +161,4 @@ int mw_map_implicit(struct mw_machine *m, int pid, uint64_t addr, uint64_t bytes
     if (addr + bytes < addr || bytes == 0)
         return -EINVAL;
     return mm_map_implicit(p->mm, page_floor(addr), page_ceil(addr + bytes), prot, flags);
-}
-
-int mw_sync(struct mw_machine *m)
-{
-    struct call call = call_begin(m, 0, MW_CALL_sync, 0, 0, 0, 0);
-
-    return (int)call_end(&call, cache_sync(&m->cache));
 }

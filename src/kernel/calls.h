@@ -91,10 +91,18 @@ void inode_names_init(struct inode_names *names, struct alloc *a);
 void inode_names_destroy(struct inode_names *names);
 /* Remembers the path; silently forgets it when there is no memory: names are for people. */
 void inode_names_set(struct inode_names *names, uint32_t inode, const char *path);
+/*
+ * Inode `moved` was called `from` and is called `to` now, and so is what lies below it. What had that
+ * name before, and was removed, keeps it.
+ */
+void inode_names_move(struct inode_names *names, uint32_t moved, const char *from, const char *to);
 const char *inode_names_get(const struct inode_names *names, uint32_t inode); /* "" when unknown */
 
-/* Opens (and with O_CREAT makes) the file of a path; one reference of its map is the caller's. */
-MUST_CHECK int machine_open_map(struct mw_machine *m, const char *path, int flags,
+/*
+ * Opens (and with O_CREAT makes, with `parents` also its directories) the file of a path; one
+ * reference of its map is the caller's.
+ */
+MUST_CHECK int machine_open_map(struct mw_machine *m, const char *path, int flags, bool parents,
                                 struct file_map **out);
 
 #endif

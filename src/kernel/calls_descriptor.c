@@ -94,7 +94,7 @@ static int call_dup_from(struct mw_machine *m, struct process *p, struct open_fi
 }
 
 /* What F_SETFL can change of what the simulator knows. */
-#define FLAGS_TO_SET (O_APPEND | O_NONBLOCK)
+#define FLAGS_TO_SET (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME)
 
 static int call_fcntl(struct mw_machine *m, struct process *p, int fd, int command,
                       uint64_t argument)
@@ -121,6 +121,8 @@ static int call_fcntl(struct mw_machine *m, struct process *p, int fd, int comma
         return -EBADF;
     switch (command) {
     case F_SETFL:
+        if ((argument & O_DIRECT) && !file_takes_direct(file))
+            return -EINVAL;
         file->status_flags = (file->status_flags & ~FLAGS_TO_SET) | ((int)argument & FLAGS_TO_SET);
         return 0;
     case F_GET_SEALS:

@@ -1,34 +1,42 @@
 /*
- * System calls on files: opening, sizes, names. Layer 7. Data moves in calls_transfer.c, descriptors
- * are doubled in calls_descriptor.c, what differs between kinds of files is in file_kind*.c.
+ * System calls on files: opening, positions, sizes. Layer 7. Names are in calls_name.c, room and
+ * advice in calls_room.c, durability in calls_sync.c; data moves in calls_transfer.c, descriptors are
+ * doubled in calls_descriptor.c, what differs between kinds of files is in file_kind*.c.
  */
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "kernel/file_kind.h"
 
-/* The inode of a path, created when flags say so. One reference is the caller's. */
-static int open_inode(struct mw_machine *m, const char *path, int flags, struct inode **out)
+/*
+ * The inode of a path, created when flags say so, with all its directories when `parents`. One
+ * reference is the caller's.
+ */
+static int open_inode(struct mw_machine *m, const char *path, int flags, bool parents,
+                      struct inode **out)
 {
-    int err = inode_open(m->volume, path, out);
+    int err = m->off ? -EIO : inode_open(m->volume, path, out);
 
     if (err == 0 && (flags & O_CREAT) && (flags & O_EXCL)) {
         inode_put(*out);
         return -EEXIST;
     }
     if (err == -ENOENT && (flags & O_CREAT))
-        return inode_create(m->volume, path, true, out);
+        return inode_create(m->volume, path, parents, out);
     return err;
 }
 
-int machine_open_map(struct mw_machine *m, const char *path, int flags, struct file_map **out)
+int machine_open_map(struct mw_machine *m, const char *path, int flags, bool parents,
+                     struct file_map **out)
 {
     struct inode *inode;
-    int err = open_inode(m, path, flags, &inode);
+    int err = open_inode(m, path, flags, parents, &inode);
 
     if (err != 0)
         return err;
-    inode_names_set(&m->names, inode_number(inode), path);
+    /* One that processes have opened by another name keeps that: maps shows it. */
+    if ((flags & O_CREAT) || *inode_names_get(&m->names, inode_number(inode)) == '\0')
+        inode_names_set(&m->names, inode_number(inode), path);
     err = file_map_open(&m->cache, inode, out);
     inode_put(inode); /* the map has its own reference */
     return err;
@@ -42,7 +50,11 @@ static int open_regular(struct mw_machine *m, const char *path, int flags, struc
 
     if (file == NULL)
         return -ENOMEM;
-    err = machine_open_map(m, path, flags, &file->mapped.map);
+    err = machine_open_map(m, path, flags, false, &file->mapped.map);
+    if (err == 0) {
+        inode_names_set(&m->names, inode_number(file->mapped.map->inode), path);
+        file_watch(file);
+    }
     if (err == 0 && (flags & O_DIRECTORY))
         err = -ENOTDIR;
     if (err == 0 && (flags & O_TRUNC))
@@ -60,6 +72,8 @@ static int open_directory(struct mw_machine *m, int flags, struct open_file **ou
 {
     if ((flags & (O_CREAT | O_TRUNC)) || (flags & O_ACCMODE) != O_RDONLY)
         return -EISDIR;
+    if ((flags & (O_DIRECT | O_PATH)) == O_DIRECT)
+        return -EINVAL;
     *out = file_new(m, &file_directory, flags);
     return *out == NULL ? -ENOMEM : 0;
 }
@@ -78,6 +92,8 @@ static int open_path(struct mw_machine *m, const char *path, int flags, struct o
             err = -ENOTDIR;
         if (err == 0 && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
             err = -EEXIST;
+        if (err == 0 && (flags & (O_DIRECT | O_PATH)) == O_DIRECT) /* no device of these has it */
+            err = -EINVAL;
         *out = err == 0 ? file_new(m, kind, flags) : NULL;
         return err == 0 && *out == NULL ? -ENOMEM : err;
     }
@@ -180,23 +196,27 @@ int mw_ftruncate(struct mw_machine *m, int pid, int fd, uint64_t bytes)
     return (int)call_end(&call, file->kind->truncate(file, bytes));
 }
 
-int mw_fsync(struct mw_machine *m, int pid, int fd)
+/* truncate(2): a size that is none is found before the path is looked at. */
+static int call_truncate(struct mw_machine *m, const char *path, uint64_t bytes)
 {
-    struct call call = call_begin(m, pid, MW_CALL_fsync, (uint64_t)(int64_t)fd, 0, 0, 0);
-    struct open_file *file = call_file(&call, fd);
+    struct file_map *map;
+    int err;
 
-    if (file == NULL)
-        return (int)call_end(&call, call.process == NULL ? -ESRCH : -EBADF);
-    return (int)call_end(&call, file->kind->sync == NULL ? -EINVAL : file->kind->sync(file));
+    if (bytes > INT64_MAX || file_kind_of_path(m, path, &err) != NULL)
+        return -EINVAL;
+    if (file_memory_is_path(path))
+        return file_memory_truncate(m, path, bytes);
+    err = machine_open_map(m, path, 0, false, &map);
+    if (err != 0)
+        return err;
+    err = cache_truncate(map, bytes);
+    file_map_put(map);
+    return err;
 }
 
-int mw_unlink(struct mw_machine *m, int pid, const char *path)
+int mw_truncate(struct mw_machine *m, int pid, const char *path, uint64_t bytes)
 {
-    struct call call = call_begin(m, pid, MW_CALL_unlink, 0, 0, 0, 0);
+    struct call call = call_begin(m, pid, MW_CALL_truncate, bytes, 0, 0, 0);
 
-    if (call.process == NULL)
-        return (int)call_end(&call, -ESRCH);
-    if (file_memory_is_path(path))
-        return (int)call_end(&call, file_memory_unlink(m, path));
-    return (int)call_end(&call, cache_unlink(&m->cache, path));
+    return (int)call_end(&call, call.process == NULL ? -ESRCH : call_truncate(m, path, bytes));
 }

@@ -1,13 +1,18 @@
 /*
  * System calls that move data between files and user memory. Layer 7. Data moves through the page
- * cache and the caller's page tables, a page at a time.
+ * cache and the caller's page tables, a page at a time; with O_DIRECT past the cache.
  */
 #include <fcntl.h>
+#include <string.h>
 
+#include "cache/writeback.h"
 #include "kernel/file_kind.h"
 
 /* Largest transfer of one read or write (read(2), NOTES). */
 #define TRANSFER_MAX ((uint64_t)0x7ffff000)
+
+/* Moved at once past the cache. */
+#define DIRECT_PIECE ((uint64_t)1 << 20)
 
 /* A transfer between a file and user memory. */
 struct transfer {
@@ -17,6 +22,7 @@ struct transfer {
     uint64_t offset;
     vaddr_t va;
     uint64_t bytes;
+    void *direct; /* O_DIRECT: room for a piece; else NULL */
 };
 
 /* Moves one piece; the bytes moved, 0 at the end of file, or -errno. */
@@ -50,20 +56,22 @@ static int64_t transfer_write_piece(const struct transfer *t, uint64_t done, uin
         return (int64_t)bytes;
     copied = user_copy_in(t->m, t->process, buffer, t->va + done, bytes);
     if (copied == 0)
-        return -EFAULT;
+        return t->file->kind->miss == NULL ? -EFAULT
+                                           : t->file->kind->miss(t->file, t->offset + done, bytes);
     return t->file->kind->write(t->file, t->offset + done, buffer, copied);
 }
 
 /*
- * Piece by piece, each within one page of the file. What was moved counts: an error is reported
- * only when it is the first thing that happens (read(2), write(2)).
+ * Piece by piece, each within one page of the file, or one DIRECT_PIECE. What was moved counts: an
+ * error is reported only when it is the first thing that happens (read(2), write(2)).
  */
 static int64_t transfer_run(const struct transfer *t, transfer_piece *piece)
 {
+    uint64_t most = t->direct != NULL ? DIRECT_PIECE : PAGE_BYTES; /* powers of two */
     uint64_t done = 0;
 
     while (done < t->bytes) {
-        uint64_t room = PAGE_BYTES - ((t->offset + done) & PAGE_MASK);
+        uint64_t room = most - ((t->offset + done) & (most - 1));
         uint64_t want = t->bytes - done < room ? t->bytes - done : room;
         int64_t moved = piece(t, done, want);
 
@@ -78,6 +86,81 @@ static int64_t transfer_run(const struct transfer *t, transfer_piece *piece)
     return (int64_t)done;
 }
 
+/* ---- past the cache ---- */
+
+/*
+ * The device moves whole blocks: where the file ends in one, the user's memory gets the zeros behind
+ * the end as well, though they do not count.
+ */
+static uint64_t direct_shown(uint64_t offset, uint64_t got, uint64_t bytes)
+{
+    uint64_t block_end = page_ceil(offset + got) - offset;
+
+    return got == bytes || bytes < block_end ? bytes : block_end;
+}
+
+/* One piece from the device to the user: all of it gets there, or nothing. */
+static int64_t direct_read_piece(const struct transfer *t, uint64_t done, uint64_t bytes)
+{
+    uint64_t shown;
+    int64_t got = cache_direct_read(t->file->mapped.map, t->offset + done, t->direct, bytes);
+
+    if (got <= 0)
+        return got;
+    shown = direct_shown(t->offset + done, (uint64_t)got, bytes);
+    memset((uint8_t *)t->direct + got, 0, shown - (uint64_t)got);
+    return user_copy_out(t->m, t->process, t->va + done, t->direct, shown) < shown ? -EFAULT : got;
+}
+
+static int64_t direct_write_piece(const struct transfer *t, uint64_t done, uint64_t bytes)
+{
+    if (user_copy_in(t->m, t->process, t->direct, t->va + done, bytes) < bytes)
+        return -EFAULT;
+    return cache_direct_write(t->file->mapped.map, t->offset + done, t->direct, bytes);
+}
+
+/*
+ * O_DIRECT (open(2)): at the end of the file there is nothing to be aligned; before it, position and
+ * length are multiples of the disk's sector. The buffer may be anywhere, as since Linux 6.
+ */
+static int64_t transfer_direct(struct transfer *t, bool write)
+{
+    int64_t result;
+
+    if (t->bytes == 0 || (!write && t->offset >= file_bytes(t->file)))
+        return 0;
+    if ((t->offset | t->bytes) % CACHE_DIRECT_BYTES != 0)
+        return -EINVAL;
+    t->direct = alloc_zeroed(&t->m->alloc, t->bytes < DIRECT_PIECE ? t->bytes : DIRECT_PIECE);
+    if (t->direct == NULL)
+        return -ENOMEM;
+    result = transfer_run(t, write ? direct_write_piece : direct_read_piece);
+    alloc_release(&t->m->alloc, t->direct);
+    return result;
+}
+
+static bool transfer_is_direct(const struct open_file *file)
+{
+    return file->kind->direct && (file->status_flags & O_DIRECT);
+}
+
+/*
+ * After a write: O_DSYNC and O_SYNC make it durable before it returns, and what goes wrong there is
+ * its result. (O_SYNC holds the bit of O_DSYNC and one of its own, which alone means nothing else.)
+ */
+static int64_t transfer_settle(struct open_file *file, uint64_t offset, int64_t moved)
+{
+    bool metadata = (file->status_flags & O_SYNC & ~O_DSYNC) != 0;
+    int err;
+
+    if (moved <= 0 || !(file->status_flags & O_DSYNC) || !file_is_regular(file))
+        return moved;
+    err = file->kind->sync(file, offset >> PAGE_SHIFT,
+                           page_ceil(offset + (uint64_t)moved) >> PAGE_SHIFT,
+                           metadata ? 0 : CACHE_DATA_ONLY);
+    return err != 0 ? err : moved;
+}
+
 /* The checks of pread(2) and pwrite(2), then the transfer. */
 static int64_t call_transfer(const struct call *call, struct open_file *file, uint64_t va,
                              uint64_t bytes, uint64_t offset, bool write)
@@ -87,6 +170,7 @@ static int64_t call_transfer(const struct call *call, struct open_file *file, ui
                          .offset = offset,
                          .va = va,
                          .bytes = bytes < TRANSFER_MAX ? bytes : TRANSFER_MAX};
+    int64_t moved;
 
     if (call->process == NULL)
         return -ESRCH;
@@ -103,7 +187,10 @@ static int64_t call_transfer(const struct call *call, struct open_file *file, ui
     if (write && bytes > 0 && (file->status_flags & O_APPEND)) /* also pwrite (pwrite(2), BUGS) */
         t.offset = file_bytes(file);
     t.file = file;
-    return transfer_run(&t, write ? transfer_write_piece : transfer_read_piece);
+    moved = transfer_is_direct(file)
+                ? transfer_direct(&t, write)
+                : transfer_run(&t, write ? transfer_write_piece : transfer_read_piece);
+    return write ? transfer_settle(file, t.offset, moved) : moved;
 }
 
 /* pread(2) and pwrite(2): what has no position cannot be read at one, whatever its mode. */

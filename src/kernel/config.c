@@ -66,6 +66,12 @@ void mw_config_init(struct mw_config *config)
     config->limit_memlock_bytes = 8 * MIB;
     config->overcommit_ratio = 50;
     config->anon_vma_name = true;
+    config->fault_around_bytes = 65536;
+    config->readahead_pages = 32;
+    config->dirty_background_ratio = 10;
+    config->dirty_ratio = 20;
+    config->dirty_expire_ms = 30000;
+    config->dirty_writeback_ms = 5000;
 }
 
 int mw_config_profile(struct mw_config *config, const char *name)
@@ -93,6 +99,16 @@ static const char *const kernel_names[MW_KERNEL_COUNT] = {
 static const char *const isa_names[MW_ISA_COUNT] = {
     [MW_ISA_RISCV] = "riscv", [MW_ISA_X86_64] = "x86-64"};
 
+static const char *const latency_names[MW_LATENCY_COUNT] = {
+    [MW_LATENCY_COSTS] = "costs", [MW_LATENCY_RAM] = "ram",
+    [MW_LATENCY_HDD] = "hdd",     [MW_LATENCY_SATA_SSD] = "sata-ssd",
+    [MW_LATENCY_NVME] = "nvme",   [MW_LATENCY_NETWORK] = "network"};
+
+const char *mw_disk_latency_name(unsigned latency)
+{
+    return latency < MW_LATENCY_COUNT ? latency_names[latency] : "?";
+}
+
 const char *mw_kernel_name(unsigned kernel)
 {
     return kernel < MW_KERNEL_COUNT ? kernel_names[kernel] : "?";
@@ -118,6 +134,8 @@ enum field_type {
     FIELD_PLACEMENT,
     FIELD_KERNEL,
     FIELD_ISA,
+    FIELD_LATENCY,
+    FIELD_DISK_NAME,
     FIELD_TLBS,
     FIELD_TLB,
     FIELD_WALK_CACHE,
@@ -199,6 +217,28 @@ static const struct config_field config_fields[] = {
           "the processor that programs see: riscv, or x86-64 (reads what may be executed)"),
     FIELD("migrate", FIELD_U32, migrate,
           "after so many turns of logs a process moves to another hart; 0: never"),
+    FIELD("fault-around", FIELD_U64, fault_around_bytes,
+          "bytes mapped around a read fault on a file: a power of two; 4096: the page alone"),
+    FIELD("readahead", FIELD_U32, readahead_pages, "pages read ahead at most; 0: none"),
+    FIELD("dirty-background-ratio", FIELD_U32, dirty_background_ratio,
+          "percent of RAM that is dirty when the flusher begins to write"),
+    FIELD("dirty-ratio", FIELD_U32, dirty_ratio, "percent at which writers wait for it"),
+    FIELD("dirty-expire", FIELD_U32, dirty_expire_ms,
+          "milliseconds after which a dirty page is written"),
+    FIELD("dirty-writeback", FIELD_U32, dirty_writeback_ms,
+          "milliseconds between two wakings of the flusher; 0: the clock does not wake it"),
+    FIELD("drop-failed-writes", FIELD_BOOL, drop_failed_writes,
+          "forget pages that could not be written, as Linux does; no: they stay dirty"),
+    FIELD("disk-image", FIELD_DISK_NAME, disk_image,
+          "image file that is the disk: mounted as it is, locked, and written to"),
+    FIELD("disk-nbd", FIELD_DISK_NAME, disk_nbd,
+          "NBD server that is the disk (nbd+unix:///?socket=PATH); formatted when blank"),
+    FIELD("disk-direct", FIELD_BOOL, disk_direct,
+          "open disk-image with O_DIRECT, past the host's page cache"),
+    FIELD("disk-cache", FIELD_BOOL, disk_cache,
+          "the disk has a volatile write cache, which a power cut loses"),
+    FIELD("disk-latency", FIELD_LATENCY, disk_latency,
+          "what requests cost: costs (costs.block-*), ram, hdd, sata-ssd, nvme or network"),
 };
 
 #define CONFIG_FIELDS (sizeof(config_fields) / sizeof(config_fields[0]))
@@ -278,12 +318,14 @@ static const struct config_words config_words[] = {
     {FIELD_PLACEMENT, placement_names, MW_PLACE_COUNT, 0},
     {FIELD_KERNEL, kernel_names, MW_KERNEL_COUNT, 0},
     {FIELD_ISA, isa_names, MW_ISA_COUNT, 0},
+    {FIELD_LATENCY, latency_names, MW_LATENCY_COUNT, 0},
 };
 
 _Static_assert(sizeof(enum mw_mode) == sizeof(unsigned) &&
                    sizeof(enum mw_placement) == sizeof(unsigned) &&
                    sizeof(enum mw_kernel) == sizeof(unsigned) &&
-                   sizeof(enum mw_isa) == sizeof(unsigned),
+                   sizeof(enum mw_isa) == sizeof(unsigned) &&
+                   sizeof(enum mw_disk_latency) == sizeof(unsigned),
                "config_set_word writes them as numbers");
 
 static int config_set_word(void *field, const struct config_words *w, const char *value)
@@ -293,6 +335,18 @@ static int config_set_word(void *field, const struct config_words *w, const char
     if (word < w->least)
         return -EINVAL;
     memcpy(field, &(unsigned){(unsigned)word}, sizeof(unsigned));
+    return 0;
+}
+
+/* The path of a file, or a URI. "none" takes it away (a file of that name is "./none"). */
+static int config_set_disk_name(char *field, const char *value)
+{
+    const char *name = strcmp(value, "none") == 0 ? "" : value;
+    size_t bytes = strlen(name) + 1;
+
+    if (bytes > MW_DISK_NAME_BYTES)
+        return -EINVAL;
+    memcpy(field, name, bytes);
     return 0;
 }
 
@@ -313,6 +367,8 @@ static int config_set_field(struct mw_config *config, const struct config_field 
         return mw_tlb_parse(value, 1, field);
     case FIELD_BOOL:
         return config_set_bool(field, value);
+    case FIELD_DISK_NAME:
+        return config_set_disk_name(field, value);
     default:
         return config_set_number(field, f->type, value);
     }
@@ -334,6 +390,30 @@ int mw_config_set(struct mw_config *config, const char *key, const char *value)
 
 /* ---- is it a machine that can be built? ---- */
 
+#define CONFIG_WINDOW (1u << 20) /* pages: 4 GiB, more than any readahead means */
+
+/* What is wrong with the page cache and the disk, or NULL. */
+static const char *config_fault_of_files(const struct mw_config *c)
+{
+    if (c->disk_bytes < CONFIG_DISK_MIN || c->disk_bytes % DEV_BLOCK_BYTES != 0)
+        return "disk must be a multiple of 1024 and at least 64K";
+    if (c->fault_around_bytes < PAGE_BYTES ||
+        (c->fault_around_bytes & (c->fault_around_bytes - 1)) != 0)
+        return "fault-around must be a power of two and at least 4096";
+    if (c->readahead_pages > CONFIG_WINDOW)
+        return "readahead must be at most 1048576 pages";
+    if (c->dirty_background_ratio > 100 || c->dirty_ratio > 100)
+        return "dirty-background-ratio and dirty-ratio must be percentages";
+    if (memchr(c->disk_image, '\0', sizeof(c->disk_image)) == NULL ||
+        memchr(c->disk_nbd, '\0', sizeof(c->disk_nbd)) == NULL)
+        return "disk-image and disk-nbd must end";
+    if (c->disk_image[0] != '\0' && c->disk_nbd[0] != '\0')
+        return "the disk is disk-image or disk-nbd, not both";
+    if (c->disk_latency >= MW_LATENCY_COUNT)
+        return "disk-latency must be costs, ram, hdd, sata-ssd, nvme or network";
+    return NULL;
+}
+
 /* The first thing that is wrong, TLBs aside, or NULL. */
 static const char *config_fault(const struct mw_config *c)
 {
@@ -348,8 +428,6 @@ static const char *config_fault(const struct mw_config *c)
         return "harts must be 1 to 64";
     if (c->asid_bits > 16)
         return "asid-bits must be 0 to 16";
-    if (c->disk_bytes < CONFIG_DISK_MIN || c->disk_bytes % DEV_BLOCK_BYTES != 0)
-        return "disk must be a multiple of 1024 and at least 64K";
     if (c->placement >= MW_PLACE_COUNT)
         return "placement must be top-down, first-fit, bottom-up, down-only or heap-end";
     if (c->kernel >= MW_KERNEL_COUNT)
@@ -365,7 +443,7 @@ static const char *config_fault(const struct mw_config *c)
         return "max-processes must be at least 1";
     if (c->overcommit > 2 || c->overcommit_ratio > 100)
         return "overcommit must be 0, 1 or 2, overcommit-ratio a percentage";
-    return NULL;
+    return config_fault_of_files(c);
 }
 
 int mw_config_validate(const struct mw_config *config, char *why, size_t why_bytes)

@@ -9,7 +9,7 @@ int mw_file_put(struct mw_machine *m, const char *path, const void *bytes, size_
 {
     struct file_map *map;
     int64_t written;
-    int err = machine_open_map(m, path, O_CREAT, &map);
+    int err = machine_open_map(m, path, O_CREAT, true, &map);
 
     if (err != 0)
         return err;
@@ -29,11 +29,11 @@ int64_t mw_file_get(struct mw_machine *m, const char *path, uint64_t offset, voi
                     size_t count)
 {
     struct file_map *map;
-    int64_t got = machine_open_map(m, path, 0, &map);
+    int64_t got = machine_open_map(m, path, 0, false, &map);
 
     if (got != 0)
         return got;
-    got = cache_read(map, offset, out, count);
+    got = cache_read(map, NULL, offset, out, count);
     file_map_put(map);
     return got;
 }
@@ -41,7 +41,7 @@ int64_t mw_file_get(struct mw_machine *m, const char *path, uint64_t offset, voi
 int64_t mw_file_size(struct mw_machine *m, const char *path)
 {
     struct inode *inode;
-    int64_t bytes = inode_open(m->volume, path, &inode);
+    int64_t bytes = m->off ? -EIO : inode_open(m->volume, path, &inode);
 
     if (bytes != 0)
         return bytes;
@@ -74,7 +74,7 @@ static int file_grow(struct mw_machine *m, const char *path, uint64_t bytes)
 {
     struct file_map *map;
     uint64_t old_bytes;
-    int err = machine_open_map(m, path, O_CREAT, &map);
+    int err = machine_open_map(m, path, O_CREAT, true, &map);
 
     if (err != 0)
         return err;

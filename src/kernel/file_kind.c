@@ -5,7 +5,11 @@
 #include "kernel/file_kind.h"
 
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <string.h>
+
+#include "cache/readahead.h"
+#include "cache/writeback.h"
 
 /* What fcntl(F_GETFL) does not tell of the flags that open was given. */
 #define FLAGS_OF_OPEN (O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)
@@ -43,6 +47,7 @@ struct open_file *file_new(struct mw_machine *m, const struct file_kind *kind, i
     file->mapped.refs = 1;
     file->mapped.ops = &kind->mapping;
     file->mapped.release = file_release;
+    file->mapped.all_errors_seen = errseq_sample(&m->cache.error);
     if (flags & O_PATH) /* neither to be read nor written */
         return file;
     if (kind->seek != FILE_SEEK_NONE)
@@ -51,6 +56,18 @@ struct open_file *file_new(struct mw_machine *m, const struct file_kind *kind, i
         mode == O_RDONLY || mode == O_RDWR; /* 3, Linux's fourth mode: neither */
     file->mapped.writable = mode == O_WRONLY || mode == O_RDWR;
     return file;
+}
+
+void file_watch(struct open_file *file)
+{
+    cache_readahead_init(&file->mapped.ra, &file->machine->cache);
+    file->mapped.error_seen = errseq_sample(&file->mapped.map->error);
+}
+
+/* Pipes take it for packets; files in memory only where a file system's open made them. */
+bool file_takes_direct(const struct open_file *file)
+{
+    return file->kind->direct || file->kind->fifo || file_memory_is_named(file);
 }
 
 /* Files whose pages are what is mapped. */
@@ -64,11 +81,14 @@ static int map_pages(struct mapped_file *file, bool shared, uint64_t bytes,
     return 0;
 }
 
+/* s_maxbytes of ext4 with blocks of 4 KiB. */
+#define FILE_BYTES_MOST (((uint64_t)1 << 44) - PAGE_BYTES)
+
 /* ---- regular files, and directories, which are only ever opened ---- */
 
 static int64_t regular_read(struct open_file *file, uint64_t offset, void *out, uint64_t bytes)
 {
-    return cache_read(file->mapped.map, offset, out, bytes);
+    return cache_read(file->mapped.map, &file->mapped.ra, offset, out, bytes);
 }
 
 static int64_t regular_write(struct open_file *file, uint64_t offset, const void *in,
@@ -77,16 +97,42 @@ static int64_t regular_write(struct open_file *file, uint64_t offset, const void
     return cache_write(file->mapped.map, offset, in, bytes);
 }
 
+int file_miss(struct open_file *file, uint64_t offset)
+{
+    int err = offset > file_bytes(file) ? cache_extend(file->mapped.map, offset) : 0;
+
+    return err != 0 ? err : -EFAULT;
+}
+
+static int regular_miss(struct open_file *file, uint64_t offset, uint64_t bytes)
+{
+    (void)bytes;
+    return file_miss(file, offset);
+}
+
 static int regular_truncate(struct open_file *file, uint64_t bytes)
 {
     return cache_truncate(file->mapped.map, bytes);
 }
 
-static int regular_sync(struct open_file *file)
+/* A range of zeros is a hole with room behind it. */
+static int regular_allocate(struct open_file *file, int mode, uint64_t offset, uint64_t end)
 {
-    int err = cache_writeback(file->mapped.map, 0, UINT64_MAX);
+    struct file_map *map = file->mapped.map;
+    int err = 0;
 
-    return err != 0 ? err : volume_sync(file->machine->volume);
+    if (end > FILE_BYTES_MOST)
+        return -EFBIG;
+    if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+        err = cache_punch(map, offset, end);
+    if (err != 0 || (mode & FALLOC_FL_PUNCH_HOLE))
+        return err;
+    return cache_allocate(map, offset, end, (mode & FALLOC_FL_KEEP_SIZE) != 0);
+}
+
+static int regular_sync(struct open_file *file, uint64_t first, uint64_t end, unsigned flags)
+{
+    return cache_fsync(file->mapped.map, first, end, &file->mapped.error_seen, flags);
 }
 
 const struct file_kind file_regular = {
@@ -94,12 +140,18 @@ const struct file_kind file_regular = {
     .seek = FILE_SEEK_BYTES,
     .read = regular_read,
     .write = regular_write,
+    .miss = regular_miss,
     .truncate = regular_truncate,
+    .allocate = regular_allocate,
     .sync = regular_sync,
+    .direct = true,
 };
 
-static int directory_sync(struct open_file *file)
+static int directory_sync(struct open_file *file, uint64_t first, uint64_t end, unsigned flags)
 {
+    (void)first;
+    (void)end;
+    (void)flags;
     return volume_sync(file->machine->volume);
 }
 

@@ -35,11 +35,21 @@ struct file_kind {
      */
     int64_t (*read)(struct open_file *file, uint64_t offset, void *out, uint64_t bytes);
     int64_t (*write)(struct open_file *file, uint64_t offset, const void *in, uint64_t bytes);
+    /*
+     * A write of so many bytes whose buffer is not there: Linux prepares the page first and finds out
+     * then. NULL: -EFAULT, and nothing happens.
+     */
+    int (*miss)(struct open_file *file, uint64_t offset, uint64_t bytes);
     /* So many bytes that `read` gave have reached the reader; NULL: nobody needs to know. */
     void (*took)(struct open_file *file, uint64_t bytes);
-    int (*truncate)(struct open_file *file, uint64_t bytes); /* NULL: -EINVAL */
-    int (*sync)(struct open_file *file);                     /* NULL: -EINVAL */
-    void (*release)(struct open_file *file);                 /* NULL: nothing of its own */
+    int (*truncate)(struct open_file *file, uint64_t bytes); /* NULL: -EINVAL, no regular file */
+    /* fallocate(2) of [offset, end), with a mode that it knows. NULL: -ENODEV. */
+    int (*allocate)(struct open_file *file, int mode, uint64_t offset, uint64_t end);
+    /* Makes pages [first, end) durable; `flags`: 0 or CACHE_DATA_ONLY. NULL: -EINVAL. */
+    int (*sync)(struct open_file *file, uint64_t first, uint64_t end, unsigned flags);
+    bool fifo;                               /* a pipe: some calls say -ESPIPE to it */
+    bool direct;                             /* O_DIRECT moves data past the cache */
+    void (*release)(struct open_file *file); /* NULL: nothing of its own */
 };
 
 /* Where a file of bytes ends; 0 for other kinds. */
@@ -50,6 +60,21 @@ uint64_t file_bytes(const struct open_file *file);
  * for open). NULL: no memory.
  */
 struct open_file *file_new(struct mw_machine *m, const struct file_kind *kind, int flags);
+
+/* After its map is there: errors of the file from here on are this description's to learn of. */
+void file_watch(struct open_file *file);
+
+/* May this description have O_DIRECT? */
+bool file_takes_direct(const struct open_file *file);
+
+/* A write at `offset` that has nothing to write moves the end of the file there. -EFAULT, or worse. */
+int file_miss(struct open_file *file, uint64_t offset);
+
+/* Is it a regular file, of the volume or in memory? */
+static inline bool file_is_regular(const struct open_file *file)
+{
+    return file->kind->truncate != NULL;
+}
 
 /* The kind of a special file of this name, or NULL. -EPERM in *err: this process must not open it. */
 const struct file_kind *file_kind_of_path(const struct mw_machine *m, const char *path, int *err);
@@ -76,6 +101,14 @@ bool file_memory_is_path(const char *path);
 MUST_CHECK int file_memory_open(struct mw_machine *m, const char *path, int flags,
                                 struct open_file **out);
 MUST_CHECK int file_memory_unlink(struct mw_machine *m, const char *path);
+
+/* rename(2) within /dev/shm, and truncate(2). */
+MUST_CHECK int file_memory_rename(struct mw_machine *m, const char *from, const char *to,
+                                  unsigned flags);
+MUST_CHECK int file_memory_truncate(struct mw_machine *m, const char *path, uint64_t bytes);
+bool file_memory_exists(const struct mw_machine *m, const char *path);
+/* Does it have a name in /dev/shm, or had one? Those of memfd_create never do. */
+bool file_memory_is_named(const struct open_file *file);
 
 /* fcntl(2), F_GET_SEALS and F_ADD_SEALS. -EINVAL: not of this kind. */
 MUST_CHECK int file_memory_seals(const struct open_file *file);

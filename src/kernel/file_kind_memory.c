@@ -7,6 +7,7 @@
  * is held by that, too.
  */
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,7 +40,7 @@ struct memory_file {
     struct file_map *map;
     unsigned seals;
     bool executable;
-    char name[]; /* as maps shows it */
+    char *name; /* as maps shows it */
 };
 
 static void memory_put(struct mw_machine *m, struct memory_file *memory)
@@ -47,6 +48,7 @@ static void memory_put(struct mw_machine *m, struct memory_file *memory)
     if (--memory->refs != 0)
         return;
     file_map_put(memory->map);
+    alloc_release(&m->alloc, memory->name);
     alloc_release(&m->alloc, memory);
 }
 
@@ -54,13 +56,15 @@ static int memory_new(struct mw_machine *m, const char *folder, const char *name
                       struct memory_file **out)
 {
     size_t bytes = strlen(folder) + strlen(name) + 1;
-    struct memory_file *memory = alloc_zeroed(&m->alloc, sizeof(*memory) + bytes);
+    struct memory_file *memory = alloc_zeroed(&m->alloc, sizeof(*memory));
     int err;
 
     if (memory == NULL)
         return -ENOMEM;
-    err = file_map_new_anonymous(&m->cache, 0, &memory->map);
+    memory->name = alloc_zeroed(&m->alloc, bytes);
+    err = memory->name == NULL ? -ENOMEM : file_map_new_anonymous(&m->cache, 0, &memory->map);
     if (err != 0) {
+        alloc_release(&m->alloc, memory->name);
         alloc_release(&m->alloc, memory);
         return err;
     }
@@ -100,18 +104,31 @@ static const char *memory_name(const struct mapped_file *mapped)
 
 static int64_t memory_read(struct open_file *file, uint64_t offset, void *out, uint64_t bytes)
 {
-    return cache_read(file->mapped.map, offset, out, bytes);
+    return cache_read(file->mapped.map, NULL, offset, out, bytes);
 }
 
-static int64_t memory_write(struct open_file *file, uint64_t offset, const void *in, uint64_t bytes)
+/* May so many bytes be written there, as far as seals go? */
+static int memory_allows(const struct open_file *file, uint64_t offset, uint64_t bytes)
 {
     unsigned seals = file->memory->seals;
 
     if (seals & SEALS_WRITE)
         return -EPERM;
-    if ((seals & F_SEAL_GROW) && offset + bytes > file_bytes(file))
-        return -EPERM;
-    return cache_write(file->mapped.map, offset, in, bytes);
+    return (seals & F_SEAL_GROW) && offset + bytes > file_bytes(file) ? -EPERM : 0;
+}
+
+static int64_t memory_write(struct open_file *file, uint64_t offset, const void *in, uint64_t bytes)
+{
+    int err = memory_allows(file, offset, bytes);
+
+    return err != 0 ? err : cache_write(file->mapped.map, offset, in, bytes);
+}
+
+static int memory_miss(struct open_file *file, uint64_t offset, uint64_t bytes)
+{
+    int err = memory_allows(file, offset, bytes);
+
+    return err != 0 ? err : file_miss(file, offset);
 }
 
 static int memory_truncate(struct open_file *file, uint64_t bytes)
@@ -124,10 +141,27 @@ static int memory_truncate(struct open_file *file, uint64_t bytes)
     return cache_truncate(file->mapped.map, bytes);
 }
 
+/* In the order of shmem_fallocate: the mode, then seals. */
+static int memory_allocate(struct open_file *file, int mode, uint64_t offset, uint64_t end)
+{
+    unsigned seals = file->memory->seals;
+
+    if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
+        return -EOPNOTSUPP;
+    if (mode & FALLOC_FL_PUNCH_HOLE)
+        return seals & SEALS_WRITE ? -EPERM : cache_punch(file->mapped.map, offset, end);
+    if ((seals & F_SEAL_GROW) && end > file_bytes(file))
+        return -EPERM;
+    return cache_allocate(file->mapped.map, offset, end, (mode & FALLOC_FL_KEEP_SIZE) != 0);
+}
+
 /* There is nothing that it could be written to. */
-static int memory_sync(struct open_file *file)
+static int memory_sync(struct open_file *file, uint64_t first, uint64_t end, unsigned flags)
 {
     (void)file;
+    (void)first;
+    (void)end;
+    (void)flags;
     return 0;
 }
 
@@ -142,7 +176,9 @@ static const struct file_kind file_memory = {
     .seek = FILE_SEEK_BYTES,
     .read = memory_read,
     .write = memory_write,
+    .miss = memory_miss,
     .truncate = memory_truncate,
+    .allocate = memory_allocate,
     .sync = memory_sync,
     .release = memory_release,
 };
@@ -157,6 +193,7 @@ static int memory_describe(struct mw_machine *m, struct memory_file *memory, int
     memory->refs++;
     (*out)->memory = memory;
     (*out)->mapped.map = file_map_get(memory->map);
+    file_watch(*out);
     return 0;
 }
 
@@ -256,6 +293,45 @@ int file_memory_unlink(struct mw_machine *m, const char *path)
         return -ENOENT;
     memory_forget(m, memory);
     return 0;
+}
+
+bool file_memory_exists(const struct mw_machine *m, const char *path)
+{
+    return memory_find(m, path) != NULL;
+}
+
+bool file_memory_is_named(const struct open_file *file)
+{
+    return file->memory != NULL && file_memory_is_path(file->memory->name);
+}
+
+int file_memory_rename(struct mw_machine *m, const char *from, const char *to, unsigned flags)
+{
+    struct memory_file *memory = memory_find(m, from);
+    struct memory_file *old = memory_find(m, to);
+    char *name;
+
+    if (memory == NULL)
+        return -ENOENT;
+    if (old != NULL && (flags & RENAME_NOREPLACE))
+        return -EEXIST;
+    if (old == memory)
+        return 0;
+    name = alloc_string(&m->alloc, to);
+    if (name == NULL)
+        return -ENOMEM;
+    alloc_release(&m->alloc, memory->name);
+    memory->name = name;
+    if (old != NULL)
+        memory_forget(m, old);
+    return 0;
+}
+
+int file_memory_truncate(struct mw_machine *m, const char *path, uint64_t bytes)
+{
+    struct memory_file *memory = memory_find(m, path);
+
+    return memory == NULL ? -ENOENT : cache_truncate(memory->map, bytes);
 }
 
 void machine_forget_memory_files(struct mw_machine *m)

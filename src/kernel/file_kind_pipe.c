@@ -74,6 +74,7 @@ static const struct file_kind file_pipe = {
     .write = pipe_write,
     .took = pipe_took,
     .release = pipe_release,
+    .fifo = true,
 };
 
 /* A socket has an mmap operation, which says no: Linux calls it when it has unmapped already. */

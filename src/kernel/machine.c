@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cache/writeback.h"
 #include "hw/stale.h"
 #include "kernel/calls.h"
 #include "kernel/uffd.h"
@@ -92,57 +93,27 @@ static void machine_frames_down(struct mw_machine *m)
  * A disk in RAM cannot fail by itself, and nobody has asked it to yet: what libext2fs calls an I/O
  * error while the machine is put together is memory that its block cache did not get.
  */
-static int machine_volume_error(int err)
+static int machine_volume_error(const struct mw_machine *m, int err)
 {
-    return err == -EIO ? -ENOMEM : err;
+    bool ram = m->given == NULL && m->config.disk_image[0] == '\0' && m->config.disk_nbd[0] == '\0';
+
+    return err == -EIO && ram && m->faults.fail_at[DEV_READ] == 0 ? -ENOMEM : err;
 }
 
 /*
- * The disk, formatted before it is attached: making the file system is not part of what the machine
- * does.
- */
-static int machine_disk_up(struct mw_machine *m)
-{
-    const struct mw_costs *costs = &m->config.costs;
-    int err = dev_ram_new(&m->alloc, m->config.disk_bytes, &m->disk);
-
-    if (err != 0)
-        return err;
-    err = machine_volume_error(volume_format(&m->alloc, m->disk));
-    if (err == 0) {
-        m->faults.error = -EIO;
-        err = dev_faulty_new(&m->alloc, m->disk, &m->faults, &m->dev);
-    }
-    if (err != 0) {
-        dev_destroy(m->disk);
-        return err;
-    }
-    m->dev->read_ns = costs->block_read;
-    m->dev->write_ns = costs->block_write;
-    m->dev->flush_ns = costs->block_flush;
-    m->dev->byte_ps = costs->block_byte_ps;
-    return 0;
-}
-
-static void machine_disk_down(struct mw_machine *m)
-{
-    dev_destroy(m->dev);
-    dev_destroy(m->disk);
-}
-
-/*
- * Mounting reads metadata; the counters begin after it, so that a report shows only what the
- * workload did.
+ * Mounting reads metadata, and writes when a journal is replayed; nobody sees it, so that a report
+ * shows only what the workload did.
  */
 static int machine_volume_up(struct mw_machine *m)
 {
-    int err = machine_volume_error(volume_mount(&m->alloc, m->dev, &m->volume));
+    struct dev_counters counters = m->dev->counters;
+    int err;
 
-    if (err != 0)
-        return err;
-    memset(&m->dev->counters, 0, sizeof(m->dev->counters));
+    dev_attach(m->dev, NULL, NULL);
+    err = machine_volume_error(m, volume_mount(&m->alloc, m->dev, &m->volume));
+    m->dev->counters = counters;
     dev_attach(m->dev, &m->bus, &m->clock);
-    return 0;
+    return err;
 }
 
 /*
@@ -153,11 +124,28 @@ static void machine_volume_down(struct mw_machine *m)
 {
     if (m->volume != NULL)
         volume_abandon(m->volume);
+    m->volume = NULL;
 }
 
 static int machine_cache_up(struct mw_machine *m)
 {
-    return cache_init(&m->cache, &m->alloc, &m->frames, &m->bus, m->volume, &mm_mapper_ops);
+    const struct mw_config *config = &m->config;
+    const struct cache_setup setup = {
+        .alloc = &m->alloc,
+        .frames = &m->frames,
+        .bus = &m->bus,
+        .clock = &m->clock,
+        .volume = m->volume,
+        .dev = m->dev,
+        .mapper = &mm_mapper_ops,
+        .policy = {.background_ratio = config->dirty_background_ratio,
+                   .ratio = config->dirty_ratio,
+                   .expire_ns = (uint64_t)config->dirty_expire_ms * 1000000,
+                   .wakeup_ns = (uint64_t)config->dirty_writeback_ms * 1000000,
+                   .max_readahead_pages = config->readahead_pages,
+                   .drop_failed = config->drop_failed_writes}};
+
+    return cache_init(&m->cache, &setup);
 }
 
 static void machine_cache_down(struct mw_machine *m)
@@ -170,13 +158,19 @@ static void machine_cache_down(struct mw_machine *m)
  */
 static int machine_mm_up(struct mw_machine *m)
 {
+    const struct mm_stats stats = m->mm_env.stats; /* they go on over a power cut */
+    int err;
+
     m->mm_env = (struct mm_env){.alloc = &m->alloc,
                                 .config = &m->config,
                                 .frames = &m->frames,
                                 .harts = &m->hart_set,
                                 .cache = &m->cache,
                                 .bus = &m->bus};
-    return mm_env_init(&m->mm_env);
+    err = mm_env_init(&m->mm_env);
+    if (err == 0)
+        m->mm_env.stats = stats;
+    return err;
 }
 
 static void machine_mm_down(struct mw_machine *m)
@@ -206,11 +200,13 @@ static void machine_processes_down(struct mw_machine *m)
 
 /* Bottom up. A failing step undoes itself; the ones before it are undone in reverse. */
 static const struct machine_step machine_steps[] = {
-    {machine_ram_up, machine_ram_down},
-    {machine_harts_up, machine_harts_down},
-    {machine_stale_up, machine_stale_down},
-    {machine_frames_up, machine_frames_down},
+    {machine_ram_up, machine_ram_down},     {machine_harts_up, machine_harts_down},
+    {machine_stale_up, machine_stale_down}, {machine_frames_up, machine_frames_down},
     {machine_disk_up, machine_disk_down},
+};
+
+/* What a power cut takes down and puts up again. */
+static const struct machine_step file_steps[] = {
     {machine_volume_up, machine_volume_down},
     {machine_cache_up, machine_cache_down},
     {machine_mm_up, machine_mm_down},
@@ -218,18 +214,61 @@ static const struct machine_step machine_steps[] = {
 };
 
 #define MACHINE_STEPS (sizeof(machine_steps) / sizeof(machine_steps[0]))
+#define FILE_STEPS    (sizeof(file_steps) / sizeof(file_steps[0]))
 
 /* Takes apart the first `steps` steps, last first. */
-static void machine_take_down(struct mw_machine *m, size_t steps)
+static void machine_take_down(struct mw_machine *m, const struct machine_step *list, size_t steps)
 {
     while (steps-- > 0)
-        machine_steps[steps].down(m);
+        list[steps].down(m);
+}
+
+static int machine_put_up(struct mw_machine *m, const struct machine_step *list, size_t steps)
+{
+    for (size_t i = 0; i < steps; i++) {
+        int err = list[i].up(m);
+
+        if (err != 0) {
+            machine_take_down(m, list, i);
+            return err;
+        }
+    }
+    return 0;
+}
+
+int machine_files_up(struct mw_machine *m)
+{
+    return machine_put_up(m, file_steps, FILE_STEPS);
+}
+
+void machine_files_down(struct mw_machine *m)
+{
+    machine_take_down(m, file_steps, FILE_STEPS);
+}
+
+/* All or nothing. */
+static int machine_assemble(struct mw_machine *m)
+{
+    int err = machine_put_up(m, machine_steps, MACHINE_STEPS);
+
+    if (err != 0)
+        return err;
+    err = machine_files_up(m);
+    if (err != 0)
+        machine_take_down(m, machine_steps, MACHINE_STEPS);
+    return err;
 }
 
 int mw_machine_new(const struct mw_config *config, struct mw_machine **out)
 {
+    return machine_new_on(config, NULL, out);
+}
+
+int machine_new_on(const struct mw_config *config, struct dev *disk, struct mw_machine **out)
+{
     struct mw_config standard;
     struct mw_machine *m;
+    int err;
 
     if (config == NULL) {
         mw_config_init(&standard);
@@ -241,18 +280,15 @@ int mw_machine_new(const struct mw_config *config, struct mw_machine **out)
     if (m == NULL)
         return -ENOMEM;
     m->config = *config;
+    m->given = disk;
     m->alloc.fail_at = config->fail_allocation;
     event_bus_init(&m->bus, &m->clock);
     event_ring_enable(&m->bus, config->check); /* what a broken contract prints */
-    for (size_t i = 0; i < MACHINE_STEPS; i++) {
-        int err = machine_steps[i].up(m);
-
-        if (err != 0) {
-            machine_take_down(m, i);
-            contract(m->alloc.live_blocks == 0);
-            free(m);
-            return err;
-        }
+    err = machine_assemble(m);
+    if (err != 0) {
+        contract(m->alloc.live_blocks == 0);
+        free(m);
+        return err;
     }
     *out = m;
     return 0;
@@ -260,17 +296,30 @@ int mw_machine_new(const struct mw_config *config, struct mw_machine **out)
 
 /*
  * Processes go first: their mappings hold files open. Then everything is written back, and the
- * volume closes.
+ * volume closes. A volume that will not close is abandoned: its journal is replayed next time.
  */
-int mw_machine_free(struct mw_machine *m)
+static int machine_close(struct mw_machine *m)
 {
     int err;
+    int closed;
+
+    process_end_all(m);
+    err = cache_sync(&m->cache);
+    machine_take_down(m, file_steps + 1, FILE_STEPS - 1);
+    closed = volume_unmount(m->volume);
+    m->volume = NULL;
+    return err != 0 ? err : closed;
+}
+
+int mw_machine_free(struct mw_machine *m)
+{
+    int err = 0;
 
     if (m == NULL)
         return 0;
-    process_end_all(m);
-    err = cache_sync(&m->cache);
-    machine_take_down(m, MACHINE_STEPS);
+    if (!m->off)
+        err = machine_close(m);
+    machine_take_down(m, machine_steps, MACHINE_STEPS);
     contract(m->alloc.live_blocks == 0);
     free(m);
     return err;

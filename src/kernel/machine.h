@@ -36,8 +36,10 @@ struct mw_machine {
     struct hart_set hart_set;
     struct stale *stale; /* NULL: nobody wants to know of missing fences */
     struct frame_table frames;
-    struct dev *disk; /* the RAM device */
-    struct dev *dev;  /* the fault decorator on it, which the volume uses */
+    struct dev *given;      /* the caller's disk (machine_new_on); NULL: the machine's own */
+    struct dev *disk;       /* what keeps the bytes: RAM, an image file or an NBD server */
+    struct dev *disk_cache; /* the volatile write cache on it; NULL: there is none */
+    struct dev *dev;        /* the fault decorator on top, which the volume uses */
     struct dev_faults faults;
     struct volume *volume;
     struct cache cache;
@@ -51,7 +53,28 @@ struct mw_machine {
     uint64_t calls_total;
     uint64_t by_call[MW_CALL_COUNT];
     uint64_t signals;
+    bool off; /* a power cut whose volume could not be mounted again (machine_power.c) */
 };
+
+/*
+ * As mw_machine_new, but the disk is the caller's device, whatever the config says: mounted, not
+ * formatted, and not destroyed with the machine.
+ */
+MUST_CHECK int machine_new_on(const struct mw_config *config, struct dev *disk,
+                              struct mw_machine **out);
+
+/* ---- putting it together (machine.c, machine_disk.c) ---- */
+
+/* The disk and its decorators; formatted where that is wanted. -errno of opening it. */
+MUST_CHECK int machine_disk_up(struct mw_machine *machine);
+void machine_disk_down(struct mw_machine *machine);
+
+/*
+ * What stands on the disk: volume, cache, mm, processes. `up` is all or nothing. After `down` no
+ * frame is in use.
+ */
+MUST_CHECK int machine_files_up(struct mw_machine *machine);
+void machine_files_down(struct mw_machine *machine);
 
 /* The live process of a pid, or NULL. */
 struct process *machine_process(struct mw_machine *machine, int pid);

@@ -192,6 +192,8 @@ static bool check_processes(const struct mw_machine *m)
 /* From the bottom up: a broken lower layer would make the upper checkers read nonsense. */
 bool mw_check(struct mw_machine *m)
 {
+    if (m->off)
+        return frame_check(&m->frames, m->config.check);
     if (!frame_check(&m->frames, m->config.check) || !cache_check(&m->cache))
         return false;
     for (unsigned i = 0; i < m->hart_set.count; i++)

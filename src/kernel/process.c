@@ -110,12 +110,14 @@ static int process_spawn(struct mw_machine *m, int pid)
 
 int mw_spawn(struct mw_machine *m)
 {
-    return process_spawn(m, 0);
+    return m->off ? -EIO : process_spawn(m, 0);
 }
 
 int mw_spawn_pid(struct mw_machine *m, int pid)
 {
-    return pid <= 0 ? -EINVAL : process_spawn(m, pid);
+    if (pid <= 0)
+        return -EINVAL;
+    return m->off ? -EIO : process_spawn(m, pid);
 }
 
 /* Leaves the address space; this process does not run on it any more. */

@@ -141,6 +141,7 @@ void mw_stats(struct mw_machine *m, struct mw_stats *s)
     memcpy(s->faults.by_reason, m->mm_env.stats.by_reason, sizeof(s->faults.by_reason));
     s->faults.implicit_maps = m->mm_env.stats.implicit_maps;
     s->faults.implicit_pages = m->mm_env.stats.implicit_pages;
+    s->faults.around_pages = m->mm_env.stats.around_pages;
     s->calls.total = m->calls_total;
     memcpy(s->calls.by_call, m->by_call, sizeof(s->calls.by_call));
     s->processes.created = m->processes.created;

@@ -17,7 +17,8 @@ enum config_text_type {
     CONFIG_TEXT_SIZE,
     CONFIG_TEXT_ADDRESS,
     CONFIG_TEXT_BOOL,
-    CONFIG_TEXT_LIMIT
+    CONFIG_TEXT_LIMIT,
+    CONFIG_TEXT_NAME /* of a disk */
 };
 
 struct config_text_field {
@@ -70,6 +71,17 @@ static const struct config_text_field config_text_fields[] = {
     FIELD("privileged", privileged, BOOL),
     FIELD("anon-vma-name", anon_vma_name, BOOL),
     FIELD("migrate", migrate, U32),
+    FIELD("fault-around", fault_around_bytes, SIZE),
+    FIELD("readahead", readahead_pages, U32),
+    FIELD("dirty-background-ratio", dirty_background_ratio, U32),
+    FIELD("dirty-ratio", dirty_ratio, U32),
+    FIELD("dirty-expire", dirty_expire_ms, U32),
+    FIELD("dirty-writeback", dirty_writeback_ms, U32),
+    FIELD("drop-failed-writes", drop_failed_writes, BOOL),
+    FIELD("disk-image", disk_image, NAME),
+    FIELD("disk-nbd", disk_nbd, NAME),
+    FIELD("disk-direct", disk_direct, BOOL),
+    FIELD("disk-cache", disk_cache, BOOL),
 #undef FIELD
 };
 
@@ -100,6 +112,9 @@ static void config_text_number(const void *field, enum config_text_type type, ch
     switch (type) {
     case CONFIG_TEXT_BOOL:
         snprintf(out, bytes, "%s", *(const bool *)field ? "yes" : "no");
+        return;
+    case CONFIG_TEXT_NAME:
+        snprintf(out, bytes, "%s", *(const char *)field == '\0' ? "none" : (const char *)field);
         return;
     case CONFIG_TEXT_U32:
         memcpy(&narrow, field, sizeof(narrow));
@@ -146,6 +161,10 @@ static bool config_text_word(const struct mw_config *config, const struct config
                                                            [MW_PLACE_BOTTOM_UP] = "bottom-up",
                                                            [MW_PLACE_DOWN_ONLY] = "down-only",
                                                            [MW_PLACE_HEAP_END] = "heap-end"};
+    static const char *const latencies[MW_LATENCY_COUNT] = {
+        [MW_LATENCY_COSTS] = "costs", [MW_LATENCY_RAM] = "ram",
+        [MW_LATENCY_HDD] = "hdd",     [MW_LATENCY_SATA_SSD] = "sata-ssd",
+        [MW_LATENCY_NVME] = "nvme",   [MW_LATENCY_NETWORK] = "network"};
     const struct mw_tlb *tlb = config_text_tlb(&config->tlbs, key);
 
     if (tlb != NULL)
@@ -161,6 +180,9 @@ static bool config_text_word(const struct mw_config *config, const struct config
         snprintf(out, bytes, "%s", config->kernel == MW_KERNEL_6_12 ? "6.12" : "6.18");
     else if (strcmp(key, "isa") == 0)
         snprintf(out, bytes, "%s", config->isa == MW_ISA_X86_64 ? "x86-64" : "riscv");
+    else if (strcmp(key, "disk-latency") == 0)
+        snprintf(out, bytes, "%s",
+                 config->disk_latency < MW_LATENCY_COUNT ? latencies[config->disk_latency] : "?");
     else
         return false;
     return true;

@@ -282,6 +282,12 @@ static void explain_say_fence(struct explain *e, const struct mw_event *flush)
     fprintf(e->out, ": %" PRIu64 " entries dropped\n", arg[4]);
 }
 
+/* A first leaf of another page than the fault's: fault_around tells of all of these together. */
+static bool explain_is_around(const struct explain *e, const struct mw_event *set)
+{
+    return set->arg[2] == 0 && page_floor(set->arg[0]) != page_floor(e->va);
+}
+
 /* Lines about frames, tables and what TLBs are told. True when the event was one of these. */
 static bool explain_say_memory(struct explain *e, const struct mw_event *event)
 {
@@ -302,7 +308,14 @@ static bool explain_say_memory(struct explain *e, const struct mw_event *event)
                      event->arg[0], event->arg[1]);
         return true;
     case MW_EVENT_PTE_SET:
-        explain_say_pte(e, "", "set", event);
+        if (!explain_is_around(e, event))
+            explain_say_pte(e, "", "set", event);
+        return true;
+    case MW_EVENT_FAULT_AROUND:
+        explain_line(e,
+                     "PTE: set for %" PRIu64 " more cached page(s) between 0x%" PRIx64
+                     " and 0x%" PRIx64 ", which will not fault when they are read",
+                     event->arg[2], event->arg[0], event->arg[1]);
         return true;
     case MW_EVENT_TLB_FLUSH:
         explain_say_fence(e, event);

@@ -220,6 +220,9 @@ static void summary_faults(FILE *out, const struct mw_stats *stats)
         if (stats->faults.by_reason[i] != 0 || summary_usual_reason(i))
             fprintf(out, "  %-24s" SUMMARY_COUNT "  %s\n", mw_reason_name(i),
                     stats->faults.by_reason[i], mw_reason_text(i));
+    if (stats->faults.around_pages != 0)
+        fprintf(out, "  %-24s" SUMMARY_COUNT "  %s\n", "mapped around", stats->faults.around_pages,
+                "cached pages of files, mapped by a fault next to them");
     summary_remark(out, "implicit mappings", stats->faults.implicit_maps, "%" PRIu64 " pages",
                    stats->faults.implicit_pages);
 }

@@ -206,6 +206,7 @@ static void summary_json_faults(struct json *j, const struct mw_stats *stats)
     json_object_end(j);
     json_pair_u64(j, "implicit_maps", stats->faults.implicit_maps);
     json_pair_u64(j, "implicit_pages", stats->faults.implicit_pages);
+    json_pair_u64(j, "around_pages", stats->faults.around_pages);
     json_object_end(j);
 }
 

@@ -172,6 +172,8 @@ START_TEST(bad_paths_have_their_errors)
     memset(name, 'n', sizeof(name));
     name[0] = '/';
     name[299] = '\0';
+    ck_assert_int_eq(mw_open(w.machine, w.pid, "/d/g", O_RDWR | O_CREAT), -ENOENT);
+    ck_assert_int_eq(mw_mkdir(w.machine, w.pid, "/d"), 0);
     ck_assert_int_ge(mw_open(w.machine, w.pid, "/d/g", O_RDWR | O_CREAT), 0);
     ck_assert_int_eq(mw_open(w.machine, w.pid, "/d", O_RDWR), -EISDIR);
     ck_assert_int_eq(mw_open(w.machine, w.pid, "/d", O_RDWR | O_CREAT), -EISDIR);

@@ -1,7 +1,7 @@
 /*
  * Every scenario of this folder, one test each: NAME.mw is one rule of mmap or of what surrounds
- * it, its results those of Linux. And the executor itself: what it says of scenarios that are
- * wrong.
+ * it, its results those of Linux. The lessons of tools/lessons. And the executor itself: what it
+ * says of scenarios that are wrong.
  *
  * All run with the checkers on after every call and fault.
  */
@@ -18,6 +18,7 @@
 #define SCENARIOS_MOST 256
 #define RAM_BYTES      ((uint64_t)64 << 20)
 #define FOLDER         MAPWALK_SOURCE_DIR "/tests/behaviour"
+#define LESSONS        MAPWALK_SOURCE_DIR "/tools/lessons"
 
 /* What a run said, one "LINE FAIL? TEXT" after the other. */
 struct said {
@@ -114,6 +115,30 @@ static int list_scenarios(struct dirent ***names)
     }
     return count;
 }
+
+/*
+ * The lessons, each as a reader runs it. On Linux they are told as well (oracle.scenarios), but for
+ * what only the simulator can do.
+ */
+START_TEST(a_lesson_holds_what_it_tells)
+{
+    struct dirent **names;
+    struct mw_run_result result;
+    struct said said;
+    char path[512];
+    int count = scandir(LESSONS, &names, is_scenario, alphasort);
+
+    ck_assert_int_ge(count, 10);
+    for (int i = 0; i < count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", LESSONS, names[i]->d_name);
+        free(names[i]);
+        ck_assert_int_eq(run_file(path, RAM_BYTES, 1, &result, &said), 0);
+        ck_assert_msg(said.length == 0, "%s:\n%s", path, said.text);
+        ck_assert_uint_gt(result.expectations, 0);
+    }
+    free(names);
+}
+END_TEST
 
 /* Runs a scenario that behaves, and asserts that the detector has nothing to say. */
 static void run_fenced(const char *path, const struct mw_config *config)
@@ -336,6 +361,7 @@ int main(void)
     free(names);
     tcase_add_loop_test(behaviour, a_scenario_behaves_as_linux_does, 0, count);
     tcase_add_loop_test(behaviour, a_scenario_uses_no_stale_translation, 0, count);
+    tcase_add_test(behaviour, a_lesson_holds_what_it_tells);
     tcase_add_loop_test(executor, what_is_wrong_is_told_by_line_and_the_run_goes_on, 0,
                         (int)(sizeof(wrongs) / sizeof(wrongs[0])));
     tcase_add_test(executor, pids_of_a_recorded_scenario_are_kept);

@@ -136,9 +136,13 @@ static void tour_mapped_file(struct tour *t, int fd)
 
 static void tour_files(struct tour *t)
 {
-    int fd = mw_open(t->machine, t->pid, "/d/f", O_RDWR | O_CREAT);
+    int made = mw_mkdir(t->machine, t->pid, "/d");
     int other;
+    int fd;
 
+    if (made != -EEXIST && !went(t, made))
+        return;
+    fd = mw_open(t->machine, t->pid, "/d/f", O_RDWR | O_CREAT);
     if (!went(t, fd))
         return;
     tour_transfers(t, fd);

@@ -249,7 +249,7 @@ int world_disk_byte(struct world *w, const char *path, uint64_t offset)
     struct inode *inode;
     int byte = -1;
 
-    ck_assert_int_eq(volume_mount(&alloc, w->machine->disk, &volume), 0);
+    ck_assert_int_eq(volume_mount_read_only(&alloc, w->machine->disk, &volume), 0);
     if (inode_open(volume, path, &inode) == 0) {
         byte = world_inode_byte(inode, offset);
         inode_put(inode);

@@ -80,6 +80,19 @@ static const struct key_case key_cases[] = {
     {"overcommit-ratio", {"0", "100"}, {0, 100}, FIELD(overcommit_ratio)},
     {"privileged", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(privileged)},
     {"anon-vma-name", {"no", "off", "false", "0"}, {0, 0, 0, 0}, FIELD(anon_vma_name)},
+    {"fault-around", {"4096", "2M"}, {4096, 2 << 20}, FIELD(fault_around_bytes)},
+    {"readahead", {"0", "1024"}, {0, 1024}, FIELD(readahead_pages)},
+    {"dirty-background-ratio", {"0", "100"}, {0, 100}, FIELD(dirty_background_ratio)},
+    {"dirty-ratio", {"1", "100"}, {1, 100}, FIELD(dirty_ratio)},
+    {"dirty-expire", {"0", "100"}, {0, 100}, FIELD(dirty_expire_ms)},
+    {"dirty-writeback", {"0", "100"}, {0, 100}, FIELD(dirty_writeback_ms)},
+    {"drop-failed-writes", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(drop_failed_writes)},
+    {"disk-direct", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(disk_direct)},
+    {"disk-cache", {"yes", "on", "true", "1"}, {1, 1, 1, 1}, FIELD(disk_cache)},
+    {"disk-latency",
+     {"ram", "hdd", "sata-ssd", "network"},
+     {MW_LATENCY_RAM, MW_LATENCY_HDD, MW_LATENCY_SATA_SSD, MW_LATENCY_NETWORK},
+     FIELD(disk_latency)},
 };
 
 #define KEY_CASES (sizeof(key_cases) / sizeof(key_cases[0]))
@@ -118,6 +131,12 @@ static const struct key_case *find_case(const char *key)
     return NULL;
 }
 
+/* Keys whose value is any text. */
+static bool is_name(const char *key)
+{
+    return strcmp(key, "disk-image") == 0 || strcmp(key, "disk-nbd") == 0;
+}
+
 static bool is_geometry(const char *key)
 {
     for (size_t i = 0; i < GEOMETRY_CASES; i++)
@@ -133,13 +152,13 @@ static void every_key_that_is_known_is_tested_and_explained(void **state)
 
     (void)state;
     for (const char *key; (key = mw_config_key(count, &help)) != NULL; count++) {
-        if (find_case(key) == NULL && !is_geometry(key))
+        if (find_case(key) == NULL && !is_geometry(key) && !is_name(key))
             fail_msg("no test of key %s", key);
         assert_non_null(help);
         assert_true(strlen(help) > 10);
         assert_ptr_equal(mw_config_key(count, NULL), key);
     }
-    assert_int_equal(count, KEY_CASES + GEOMETRY_CASES + 1);
+    assert_int_equal(count, KEY_CASES + GEOMETRY_CASES + 3); /* tlb, and two names */
     assert_null(mw_config_key(UINT32_MAX, &help));
 }
 
@@ -206,7 +225,7 @@ static void malformed_values_change_nothing(void **state)
 
     (void)state;
     for (unsigned i = 0; (key = mw_config_key(i, NULL)) != NULL; i++)
-        for (size_t j = 0; j < sizeof(hostile) / sizeof(hostile[0]); j++) {
+        for (size_t j = 0; !is_name(key) && j < sizeof(hostile) / sizeof(hostile[0]); j++) {
             struct mw_config config, before;
 
             mw_config_init(&config);
@@ -215,6 +234,48 @@ static void malformed_values_change_nothing(void **state)
                 fail_msg("%s accepts '%s'", key, hostile[j]);
             assert_memory_equal(&config, &before, sizeof(config));
         }
+}
+
+static void a_disk_has_one_name_at_most(void **state)
+{
+    char long_name[MW_DISK_NAME_BYTES + 1];
+    char why[160];
+    struct mw_config config;
+
+    (void)state;
+    mw_config_init(&config);
+    memset(long_name, 'x', sizeof(long_name));
+    long_name[MW_DISK_NAME_BYTES] = '\0';
+    assert_int_equal(mw_config_set(&config, "disk-image", long_name), -EINVAL);
+    long_name[MW_DISK_NAME_BYTES - 1] = '\0';
+    assert_int_equal(mw_config_set(&config, "disk-image", long_name), 0);
+    assert_int_equal(mw_config_set(&config, "disk-image", "a.img"), 0);
+    assert_string_equal(config.disk_image, "a.img");
+    assert_int_equal(mw_config_validate(&config, why, sizeof(why)), 0);
+    assert_int_equal(mw_config_set(&config, "disk-nbd", "nbd://host"), 0);
+    assert_int_equal(mw_config_validate(&config, why, sizeof(why)), -EINVAL);
+    assert_string_equal(why, "the disk is disk-image or disk-nbd, not both");
+    assert_int_equal(mw_config_set(&config, "disk-image", "none"), 0);
+    assert_string_equal(config.disk_image, "");
+    assert_int_equal(mw_config_validate(&config, why, sizeof(why)), 0);
+}
+
+static void what_no_page_cache_can_be_is_refused(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"fault-around", "0"}, {"fault-around", "2048"}, {"fault-around", "12288"},
+        {"readahead", "2M"},   {"dirty-ratio", "101"},   {"dirty-background-ratio", "101"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct mw_config config;
+        char why[160] = "";
+
+        mw_config_init(&config);
+        assert_int_equal(mw_config_set(&config, wrong[i][0], wrong[i][1]), 0);
+        assert_int_equal(mw_config_validate(&config, why, sizeof(why)), -EINVAL);
+        assert_non_null(strstr(why, wrong[i][0]));
+    }
 }
 
 static void numbers_too_wide_for_their_field_are_refused(void **state)
@@ -527,6 +588,8 @@ int main(void)
         cmocka_unit_test(a_key_sets_its_field_and_no_other),
         cmocka_unit_test(malformed_values_change_nothing),
         cmocka_unit_test(numbers_too_wide_for_their_field_are_refused),
+        cmocka_unit_test(a_disk_has_one_name_at_most),
+        cmocka_unit_test(what_no_page_cache_can_be_is_refused),
         cmocka_unit_test(a_key_of_a_part_sets_that_tlb_and_no_other),
         cmocka_unit_test(every_part_can_be_taken_away_but_l1d),
         cmocka_unit_test(a_geometry_for_all_is_one_tlb_and_nothing_else),
