@@ -125,8 +125,7 @@ static uint64_t transfer_piece(struct reference_vm *vm, struct reference_process
 
     if (op->kind == OPERATION_PWRITE) {
         bytes = copy_user(vm, p, op->addr + done, buffer, bytes, false);
-        if (bytes > 0)
-            file_write(file, offset, buffer, bytes);
+        file_write(file, offset, buffer, bytes); /* of nothing: the end moves to it all the same */
         return bytes;
     }
     memcpy(buffer, file->bytes + offset, bytes);
