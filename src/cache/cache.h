@@ -207,6 +207,12 @@ static inline uint64_t file_map_bytes(const struct file_map *map)
 MUST_CHECK int cache_page(struct file_map *map, uint64_t index, struct frame **out, bool *major);
 
 /*
+ * Is the page in core, as mincore(2) tells of it? Memory that cache_allocate made room for is not
+ * before somebody writes or maps it, as in Linux.
+ */
+bool cache_in_core(const struct file_map *map, uint64_t index);
+
+/*
  * The page is about to be written through a mapping: reserves its blocks (-ENOSPC, -EIO: it must
  * not be made writable) and tags it dirty, after waiting while too many pages are dirty. Pre: it is
  * cached, and the caller holds a reference of its frame or evicts nothing. Emits cache_dirty when

@@ -12,6 +12,7 @@
 #define CACHE_FRAME_REFERENCED 1u /* was asked for while it was cached */
 #define CACHE_FRAME_MARK       2u /* whoever comes here has the next window read (readahead.h) */
 #define CACHE_FRAME_RESERVED   4u /* has all its blocks: nothing is to be reserved again */
+#define CACHE_FRAME_UNTOUCHED  8u /* memory that cache_allocate made and nobody has come to since */
 
 /* The number by which events name a map's file; 0: anonymous memory. */
 static inline uint64_t cache_number(const struct file_map *map)

@@ -17,6 +17,34 @@ static int64_t cache_moved(uint64_t moved, int err)
     return moved > 0 ? (int64_t)moved : err;
 }
 
+/* One page's part of a transfer. */
+struct cache_piece {
+    uint64_t index;
+    uint64_t start; /* in the page */
+    uint64_t count;
+};
+
+/*
+ * `ahead` pages are wanted from this one on. Memory that is not there reads as zeros, and is not made
+ * for that.
+ */
+static int cache_read_piece(struct file_map *map, struct cache_readahead *ra,
+                            const struct cache_piece *piece, uint64_t ahead, void *out)
+{
+    struct frame *frame;
+    int err;
+
+    if (map->inode == NULL && !cache_in_core(map, piece->index)) {
+        memset(out, 0, piece->count);
+        return 0;
+    }
+    cache_read_window(map, ra, piece->index, ahead);
+    err = cache_page(map, piece->index, &frame, NULL);
+    if (err == 0)
+        memcpy(out, frame_bytes(map->cache->frames, frame) + piece->start, piece->count);
+    return err;
+}
+
 int64_t cache_read(struct file_map *map, struct cache_readahead *ra, uint64_t offset, void *out,
                    uint64_t bytes)
 {
@@ -32,24 +60,15 @@ int64_t cache_read(struct file_map *map, struct cache_readahead *ra, uint64_t of
         uint64_t index = (offset + moved) >> PAGE_SHIFT;
         uint64_t start = (offset + moved) & PAGE_MASK;
         uint64_t count = PAGE_BYTES - start < bytes - moved ? PAGE_BYTES - start : bytes - moved;
-        struct frame *frame;
 
-        cache_read_window(map, ra, index, cache_pages_of(start + bytes - moved));
-        err = cache_page(map, index, &frame, NULL);
+        err = cache_read_piece(map, ra, &(struct cache_piece){index, start, count},
+                               cache_pages_of(start + bytes - moved), (uint8_t *)out + moved);
         if (err != 0)
             break;
-        memcpy((uint8_t *)out + moved, frame_bytes(map->cache->frames, frame) + start, count);
         moved += count;
     }
     return cache_moved(moved, err);
 }
-
-/* One page's part of a write. */
-struct cache_piece {
-    uint64_t index;
-    uint64_t start; /* in the page */
-    uint64_t count;
-};
 
 /* Does the page keep bytes of the file that the piece does not replace? */
 static bool cache_must_read(const struct file_map *map, const struct cache_piece *piece)

@@ -100,6 +100,13 @@ static int cache_fill(struct file_map *map, uint64_t index, struct frame **out, 
     return 0;
 }
 
+bool cache_in_core(const struct file_map *map, uint64_t index)
+{
+    const struct frame *frame = radix_get(&map->pages, index);
+
+    return frame != NULL && !(frame->live & CACHE_FRAME_UNTOUCHED);
+}
+
 int cache_page(struct file_map *map, uint64_t index, struct frame **out, bool *major)
 {
     struct cache *c = map->cache;
@@ -110,7 +117,7 @@ int cache_page(struct file_map *map, uint64_t index, struct frame **out, bool *m
     *out = radix_get(&map->pages, index);
     if (*out != NULL) {
         c->counters.hits++;
-        (*out)->live |= CACHE_FRAME_REFERENCED;
+        (*out)->live = (uint16_t)(((*out)->live | CACHE_FRAME_REFERENCED) & ~CACHE_FRAME_UNTOUCHED);
         event_emit(c->bus, MW_EVENT_CACHE_HIT, cache_number(map), index,
                    frame_paddr(c->frames, *out).raw);
     } else {

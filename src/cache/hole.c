@@ -25,6 +25,8 @@ static int hole_edge_take(struct file_map *map, struct hole_edge *edge)
 
     if (edge->start >= edge->end)
         return 0;
+    if (map->inode == NULL && !cache_in_core(map, edge->index))
+        return 0; /* memory that is not there is zero, and need not be made for that */
     err = cache_page(map, edge->index, &edge->frame, NULL);
     if (err != 0) {
         edge->frame = NULL;
@@ -117,9 +119,12 @@ static int allocate_memory(struct file_map *map, uint64_t first, uint64_t last, 
     if (last > cache_pages_of(bytes))
         last = cache_pages_of(bytes);
     for (; first < last && err == 0; first++) {
+        bool there = radix_get(&map->pages, first) != NULL;
         struct frame *frame;
 
         err = cache_page(map, first, &frame, NULL);
+        if (err == 0 && !there) /* what is there is touched by being asked for, as in Linux */
+            frame->live |= CACHE_FRAME_UNTOUCHED;
     }
     if (err != 0) {
         map->anonymous_bytes = old_bytes;

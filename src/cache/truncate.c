@@ -105,9 +105,12 @@ static int cache_cut_last_page(struct file_map *map, uint64_t bytes)
     uint64_t start = bytes & PAGE_MASK;
     struct frame *frame;
     bool zero = true;
-    int err = cache_page(map, index, &frame, NULL);
+    int err;
 
-    if (err == 0 && map->inode != NULL)
+    if (map->inode == NULL) /* the page, where there is one, is all that there is */
+        return 0;
+    err = cache_page(map, index, &frame, NULL);
+    if (err == 0)
         err = cache_tail_is_zero(map, index, frame, start, &zero);
     if (err != 0 || zero)
         return err;

@@ -33,12 +33,13 @@ struct frame {
     uint32_t refs; /* PTEs and caches that name it */
     uint32_t
         next; /* free stack link; FRAME_NONE at the bottom. While in use: private to the owner */
-    uint8_t owner;  /* enum mw_owner */
-    bool zero;      /* known to hold only zeros */
-    bool lazy;      /* anonymous: what it holds may be lost (MADV_FREE) unless it is written again.
+    uint8_t owner; /* enum mw_owner */
+    bool zero;     /* known to hold only zeros */
+    bool lazy;     /* anonymous: what it holds may be lost (MADV_FREE) unless it is written again.
                        Private to the owner */
-    uint16_t live;  /* page-table frames: entries in use. Private to the owner */
-    void *home;     /* cache frames: the file map. Private to the owner */
+    uint16_t
+        live;   /* page-table frames: entries in use; cache frames: flags. Private to the owner */
+    void *home; /* cache frames: the file map. Private to the owner */
     uint64_t index; /* cache frames: page index in the file. Private to the owner */
 };
 

@@ -89,7 +89,7 @@ static pte_t around_leaf(void *context, vaddr_t va)
     if (va == a->wanted || ((a->vma->flags & VMA_GUARDS) && mm_is_guarded(a->mm, va)))
         return pte_none();
     frame = radix_get(&map->pages, index);
-    if (frame == NULL || cache_page_is_mark(map, index))
+    if (!cache_in_core(map, index) || cache_page_is_mark(map, index))
         return pte_none();
     return pte_make(frame_paddr(frames, frame_get(frame)), a->flags);
 }

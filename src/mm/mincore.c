@@ -9,7 +9,7 @@ static bool mincore_page(const struct mm *mm, const struct vma *v, vaddr_t va)
 {
     if (pte_present(pt_lookup(&mm->pt, va, NULL)))
         return true;
-    return !vma_is_anonymous(v) && radix_get(&v->file->map->pages, vma_index(v, va)) != NULL;
+    return !vma_is_anonymous(v) && cache_in_core(v->file->map, vma_index(v, va));
 }
 
 int64_t mm_mincore(const struct mm *mm, vaddr_t start, uint64_t pages, uint8_t *out)
