@@ -2,8 +2,8 @@
  * The differ: random scripts on both engines until one differs, which is shrunk and written.
  *
  * Layer 8, the second half of mapwalk/run.h. One native engine serves all scripts; each has a new
- * machine. A script depends on the seed and its own number only, so that any of them can be made
- * again.
+ * machine. A script depends on the seed, its own number and what fuzz_probe_tails has found only, so
+ * that any of them can be made again.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -235,7 +235,8 @@ static unsigned fuzz_processes(const struct fuzz *f, uint64_t number)
 
 static int fuzz_script_number(struct fuzz *f, uint64_t number, unsigned operations)
 {
-    struct fuzz_maker maker = {.calls = f->options->calls, .processes = fuzz_processes(f, number)};
+    struct fuzz_maker maker = {
+        .calls = f->options->calls, .processes = fuzz_processes(f, number), .tails = f->tails};
     int err;
 
     prng_seed(&maker.prng, prng_mix(f->options->seed ^ prng_mix(number)));
@@ -251,7 +252,7 @@ static int fuzz_script_number(struct fuzz *f, uint64_t number, unsigned operatio
 static int fuzz_search(struct fuzz *f)
 {
     uint64_t left = f->options->operations;
-    int found = 0;
+    int found = fuzz_probe_tails(f, &f->tails);
 
     f->searching = true;
     for (uint64_t number = f->options->first_script; left > 0 && found == 0; number++) {

@@ -1,5 +1,5 @@
 /*
- * Random scripts: which process does what next.
+ * Random scripts: what is made of the seed, and where in the window things happen.
  *
  * Layer 8; see fuzz.h. Half of all addresses are taken from where something began or ended lately:
  * overlaps, merges, holes and ends of files are where rules meet, and where engines differ.
@@ -68,82 +68,28 @@ unsigned fuzz_page(struct fuzz_maker *maker)
     return page < maker->pages ? page : maker->pages - 1;
 }
 
-/* One of those that live. Somebody always does: process 0 never ends. */
-static unsigned fuzz_choose_process(struct fuzz_maker *maker)
-{
-    unsigned process;
-
-    do
-        process = (unsigned)prng_below(&maker->prng, maker->born);
-    while ((maker->live >> process & 1) == 0);
-    return process;
-}
-
 /* The first process is nobody's child and needs no pid in front of its lines. */
 static char *fuzz_print_pid(const struct fuzz_maker *maker, char *out)
 {
     return maker->current == 0 ? out : out + sprintf(out, "[p%u] ", maker->current);
 }
 
-/* A child copies what its parent has, or shares it; the parent's lines go on. */
-static const char *fuzz_fork_call(struct fuzz_maker *maker)
-{
-    static const char *const calls[] = {"fork()", "fork()", "fork()", "clone(CLONE_VM|SIGCHLD)",
-                                        "clone(CLONE_VM|CLONE_FILES|SIGCHLD)"};
-
-    return fuzz_makes(maker, "clone") ? calls[prng_below(&maker->prng, 5)] : calls[0];
-}
-
-static bool fuzz_fork(struct fuzz_maker *maker, char *out)
-{
-    if (maker->born >= maker->processes || !fuzz_makes(maker, "fork"))
-        return false;
-    sprintf(out, "p%u = %s", maker->born, fuzz_fork_call(maker));
-    maker->live |= 1u << maker->born++;
-    return true;
-}
-
-static bool fuzz_exit(struct fuzz_maker *maker, char *out)
-{
-    if (maker->current == 0 || !fuzz_makes(maker, "exit"))
-        return false;
-    sprintf(out, "exit(%u) = ?", maker->current);
-    maker->live &= ~(1u << maker->current);
-    return true;
-}
-
 /* Looking at all pages now and then finds what is overwritten before the end. */
 static void fuzz_print_hash(const struct fuzz_maker *maker, char *out)
 {
-    if (maker->wide) /* all of it would take too long */
+    if (maker->wide || !maker->looks) /* all of it would take too long; or brings pages in */
         sprintf(out, "vma_count() = ?");
     else
         sprintf(out, "hash(w, %u) = ?", FUZZ_PAGES * 4096);
 }
 
-/* Only its parent can wait for it; who that is, nobody remembers: others learn that it is not theirs. */
-static bool fuzz_wait(struct fuzz_maker *maker, char *out)
-{
-    if (maker->born < 2 || !fuzz_makes(maker, "wait4"))
-        return false;
-    sprintf(out, "wait4(p%u, NULL, WNOHANG, NULL) = ?",
-            1 + (unsigned)prng_below(&maker->prng, maker->born - 1));
-    return true;
-}
-
 static void fuzz_operation(struct fuzz_maker *maker, char *out)
 {
-    unsigned what = (unsigned)prng_below(&maker->prng, 100);
-
-    maker->current = fuzz_choose_process(maker);
+    fuzz_process_choose(maker);
     out = fuzz_print_pid(maker, out);
-    if (what < 3 && fuzz_fork(maker, out))
+    if (fuzz_process_make(maker, out))
         return;
-    if (what == 3 && fuzz_exit(maker, out))
-        return;
-    if (what == 4 && fuzz_wait(maker, out))
-        return;
-    if (what < 9) {
+    if (fuzz_chance(maker, 24)) {
         fuzz_print_hash(maker, out);
         return;
     }
@@ -155,9 +101,12 @@ void fuzz_generate(struct fuzz_maker *maker, unsigned operations, struct fuzz_sc
 {
     maker->wide = prng_below(&maker->prng, 8) == 0;
     maker->syncs = prng_below(&maker->prng, 2) == 0;
+    maker->cuts = !maker->syncs || (fuzz_chance(maker, 2) && maker->tails);
     maker->pages = maker->wide ? FUZZ_WIDE_PAGES : FUZZ_PAGES;
-    maker->born = 1;
-    maker->live = 1;
+    maker->seals = fuzz_chance(maker, 2);
+    maker->frees = fuzz_chance(maker, 2);
+    maker->looks = fuzz_chance(maker, 2);
+    fuzz_process_begin(maker);
     maker->files = 3;
     maker->point_count = 0;
     fuzz_line_begin(maker, script);

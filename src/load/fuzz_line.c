@@ -1,44 +1,24 @@
 /*
- * Random operations, one line each.
+ * Random operations, one line each; those on files are in fuzz_file.c.
  *
  * Layer 8; see fuzz.h. What is known to depend on more than the rules of mmap is left out: ranges
- * past the window's end; writes from buffers that may be missing; which pages of files are in core
- * (mincore is asked for its errors only); and MADV_PAGEOUT, as whether a page that was given up goes
- * depends on the processor that brought it.
+ * past the window's end; writes from buffers that may be missing; which pages of a disk's files are
+ * in core; and MADV_PAGEOUT in scripts with MADV_FREE, as whether a page that was given up goes
+ * depends on the processor that brought it. docs/SCENARIOS.md has them all.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "load/fuzz.h"
 
-#define FILES_FIRST 3u  /* descriptors f0, f1, f2 that a script begins with */
-#define FILES_MOST  12u /* and has at most */
-
-static unsigned below(struct fuzz_maker *maker, unsigned bound)
-{
-    return (unsigned)prng_below(&maker->prng, bound);
-}
-
-static bool chance(struct fuzz_maker *maker, unsigned one_in)
-{
-    return below(maker, one_in) == 0;
-}
-
-static const char *pick(struct fuzz_maker *maker, const char *const *words, unsigned count)
-{
-    return words[below(maker, count)];
-}
-
-#define PICK(maker, words) pick(maker, words, (unsigned)(sizeof(words) / sizeof((words)[0])))
-
 /* Pages of a range that ends in the window, short ones first. */
 static unsigned length_pages(struct fuzz_maker *maker, unsigned page)
 {
     unsigned most = maker->pages - page;
-    unsigned length = 1 + below(maker, chance(maker, 4) ? 16 : 4);
+    unsigned length = 1 + fuzz_below(maker, fuzz_chance(maker, 4) ? 16 : 4);
 
-    if (maker->wide && chance(maker, 2))
-        length = 512 * (1 + below(maker, 3)) + below(maker, 3) - 1;
+    if (maker->wide && fuzz_chance(maker, 2))
+        length = 512 * (1 + fuzz_below(maker, 3)) + fuzz_below(maker, 3) - 1;
     return length < most ? length : most;
 }
 
@@ -51,10 +31,10 @@ static int print_range(struct fuzz_maker *maker, char *out)
 
     fuzz_remember(maker, page);
     fuzz_remember(maker, page + length);
-    if (chance(maker, 40))
+    if (fuzz_chance(maker, 40))
         return sprintf(out, "w+%u*4096+1, %u", page, bytes);
-    if (chance(maker, 30))
-        bytes = chance(maker, 2) ? 0 : bytes - 4095;
+    if (fuzz_chance(maker, 30))
+        bytes = fuzz_chance(maker, 2) ? 0 : bytes - 4095;
     return sprintf(out, "w+%u*4096, %u", page, bytes);
 }
 
@@ -71,7 +51,7 @@ static const char *protection(struct fuzz_maker *maker)
                                         "PROT_WRITE",
                                         "PROT_READ|PROT_WRITE|PROT_EXEC"};
 
-    return PICK(maker, words);
+    return FUZZ_PICK(maker, words);
 }
 
 /* ---- mapping ---- */
@@ -81,14 +61,14 @@ static const char *map_flags(struct fuzz_maker *maker, bool *placed)
     static const char *const fixed[] = {"|MAP_FIXED", "|MAP_FIXED", "|MAP_FIXED",
                                         "|MAP_FIXED_NOREPLACE", ""};
 
-    *placed = !chance(maker, 4);
-    return *placed ? PICK(maker, fixed) : "";
+    *placed = !fuzz_chance(maker, 4);
+    return *placed ? FUZZ_PICK(maker, fixed) : "";
 }
 
 static unsigned file_page(struct fuzz_maker *maker)
 {
-    return maker->wide && chance(maker, 2) ? 512 * below(maker, 3) + below(maker, 2)
-                                           : below(maker, 6);
+    return maker->wide && fuzz_chance(maker, 2) ? 512 * fuzz_below(maker, 3) + fuzz_below(maker, 2)
+                                                : fuzz_below(maker, 6);
 }
 
 static const char *map_extra(struct fuzz_maker *maker)
@@ -96,7 +76,7 @@ static const char *map_extra(struct fuzz_maker *maker)
     static const char *const words[] = {"|MAP_NORESERVE", "|MAP_POPULATE", "|MAP_STACK",
                                         "|MAP_LOCKED", "|MAP_GROWSDOWN"};
 
-    return chance(maker, 8) ? PICK(maker, words) : "";
+    return fuzz_chance(maker, 8) ? FUZZ_PICK(maker, words) : "";
 }
 
 /*
@@ -105,22 +85,22 @@ static const char *map_extra(struct fuzz_maker *maker)
  */
 static bool make_mmap_huge(struct fuzz_maker *maker, char *out)
 {
-    unsigned page = 512 * below(maker, maker->pages / 512 - 4);
-    unsigned bytes =
-        ((1 + below(maker, 4)) << 21) - (chance(maker, 3) ? 4096 * below(maker, 512) : 0);
+    unsigned page = 512 * fuzz_below(maker, maker->pages / 512 - 4);
+    unsigned bytes = ((1 + fuzz_below(maker, 4)) << 21) -
+                     (fuzz_chance(maker, 3) ? 4096 * fuzz_below(maker, 512) : 0);
     bool placed;
     const char *flags = map_flags(maker, &placed);
 
     fuzz_remember(maker, page);
     fuzz_remember(maker, page + 512);
-    if (chance(maker, 16))
+    if (fuzz_chance(maker, 16))
         page++;
     out += placed ? sprintf(out, "mmap(w+%u*4096", page) : sprintf(out, "mmap(NULL");
     sprintf(out, ", %u, %s, %s|MAP_ANONYMOUS%s%s%s, -1, %s) = ?", bytes, protection(maker),
-            chance(maker, 3) ? "MAP_SHARED" : "MAP_PRIVATE", flags,
-            chance(maker, 8) ? "" : "|MAP_NORESERVE",
-            chance(maker, 12) ? "|MAP_HUGETLB|MAP_LOCKED" : "|MAP_HUGETLB",
-            chance(maker, 12) ? "4096" : "0");
+            fuzz_chance(maker, 3) ? "MAP_SHARED" : "MAP_PRIVATE", flags,
+            fuzz_chance(maker, 8) ? "" : "|MAP_NORESERVE",
+            fuzz_chance(maker, 12) ? "|MAP_HUGETLB|MAP_LOCKED" : "|MAP_HUGETLB",
+            fuzz_chance(maker, 12) ? "4096" : "0");
     return true;
 }
 
@@ -142,12 +122,12 @@ static bool make_mmap(struct fuzz_maker *maker, char *out)
     bool placed;
     const char *flags;
 
-    if (maker->wide && chance(maker, 6))
+    if (maker->wide && fuzz_chance(maker, 6))
         return make_mmap_huge(maker, out);
     flags = map_flags(maker, &placed);
     out += print_map_head(maker, placed, out);
     sprintf(out, "%s|MAP_ANONYMOUS%s%s, -1, 0) = ?",
-            chance(maker, 5) ? "MAP_SHARED" : "MAP_PRIVATE", flags, map_extra(maker));
+            fuzz_chance(maker, 5) ? "MAP_SHARED" : "MAP_PRIVATE", flags, map_extra(maker));
     return true;
 }
 
@@ -160,8 +140,9 @@ static bool make_mmap_file(struct fuzz_maker *maker, char *out)
     const char *flags = map_flags(maker, &placed);
 
     out += print_map_head(maker, placed, out);
-    sprintf(out, "%s%s%s, f%u, %u*4096) = ?", PICK(maker, kinds), flags,
-            chance(maker, 12) ? "|MAP_POPULATE" : "", below(maker, maker->files), file_page(maker));
+    sprintf(out, "%s%s%s, f%u, %u*4096) = ?", FUZZ_PICK(maker, kinds), flags,
+            fuzz_chance(maker, 12) ? "|MAP_POPULATE" : "", fuzz_below(maker, maker->files),
+            file_page(maker));
     return true;
 }
 
@@ -191,47 +172,63 @@ static bool make_mremap(struct fuzz_maker *maker, char *out)
     unsigned bytes = length_pages(maker, to) * 4096;
 
     out += sprintf(out, "mremap(");
-    if (chance(maker, 12)) /* a shared mapping is duplicated */
+    if (fuzz_chance(maker, 12)) /* a shared mapping is duplicated */
         out += sprintf(out, "w+%u*4096, 0", fuzz_page(maker));
     else
         out += print_range(maker, out);
-    if (chance(maker, 2))
-        sprintf(out, ", %u, %s) = ?", bytes, PICK(maker, flags));
+    if (fuzz_chance(maker, 2))
+        sprintf(out, ", %u, %s) = ?", bytes, FUZZ_PICK(maker, flags));
     else
-        sprintf(out, ", %u, %s, w+%u*4096) = ?", bytes, PICK(maker, fixed), to);
+        sprintf(out, ", %u, %s, w+%u*4096) = ?", bytes, FUZZ_PICK(maker, fixed), to);
     return true;
 }
 
 static bool make_brk(struct fuzz_maker *maker, char *out)
 {
-    unsigned page = maker->pages / 4 + below(maker, 12);
+    unsigned page = maker->pages / 4 + fuzz_below(maker, 12);
 
     fuzz_remember(maker, page);
-    sprintf(out, "brk(w+%u*4096%s) = ?", page, chance(maker, 4) ? "+100" : "");
+    sprintf(out, "brk(w+%u*4096%s) = ?", page, fuzz_chance(maker, 4) ? "+100" : "");
     return true;
 }
 
 /* ---- advice and locks ---- */
 
+/*
+ * The last one is about pages that memory pressure would take. MADV_PAGEOUT frees those of MADV_FREE,
+ * and those of shared memory that nobody has written, unless another processor than the present one
+ * holds them in its batch: so never together with MADV_FREE, nor with in_core.
+ */
 static bool make_madvise(struct fuzz_maker *maker, char *out)
 {
     static const char *const advice[] = {
-        "MADV_DONTNEED",       "MADV_DONTNEED",       "MADV_FREE",          "MADV_NORMAL",
-        "MADV_RANDOM",         "MADV_SEQUENTIAL",     "MADV_WILLNEED",      "MADV_DONTFORK",
-        "MADV_DOFORK",         "MADV_WIPEONFORK",     "MADV_KEEPONFORK",    "MADV_DONTDUMP",
-        "MADV_DODUMP",         "MADV_REMOVE",         "MADV_COLD",          "MADV_POPULATE_READ",
-        "MADV_NOHUGEPAGE",     "MADV_POPULATE_WRITE", "MADV_GUARD_INSTALL", "MADV_GUARD_REMOVE",
-        "MADV_DONTNEED_LOCKED"};
+        "MADV_DONTNEED",       "MADV_DONTNEED",      "MADV_NORMAL",        "MADV_RANDOM",
+        "MADV_SEQUENTIAL",     "MADV_WILLNEED",      "MADV_DONTFORK",      "MADV_DOFORK",
+        "MADV_WIPEONFORK",     "MADV_KEEPONFORK",    "MADV_DONTDUMP",      "MADV_DODUMP",
+        "MADV_REMOVE",         "MADV_COLD",          "MADV_POPULATE_READ", "MADV_NOHUGEPAGE",
+        "MADV_POPULATE_WRITE", "MADV_GUARD_INSTALL", "MADV_GUARD_REMOVE",  "MADV_DONTNEED_LOCKED"};
+    unsigned what = fuzz_below(maker, sizeof(advice) / sizeof(advice[0]) + 1);
+    bool last = what == sizeof(advice) / sizeof(advice[0]);
 
     out += sprintf(out, "madvise(");
     out += print_range(maker, out);
-    sprintf(out, ", %s) = ?", PICK(maker, advice));
+    sprintf(out, ", %s) = ?",
+            last ? maker->frees || !maker->looks ? "MADV_FREE" : "MADV_PAGEOUT" : advice[what]);
     return true;
 }
 
-/* No vector is ever there: a hole is found before it is missed. */
+/*
+ * Contents by the directive, which leaves out what the host's disk cache has. Else no vector is ever
+ * there: a hole is found before it is missed.
+ */
 static bool make_mincore(struct fuzz_maker *maker, char *out)
 {
+    unsigned page = fuzz_page(maker);
+
+    if (!maker->wide && !maker->looks) {
+        sprintf(out, "in_core(w+%u*4096, %u, w) = ?", page, length_pages(maker, page) * 4096);
+        return true;
+    }
     out += sprintf(out, "mincore(");
     out += print_range(maker, out);
     sprintf(out, ", 1) = ?");
@@ -250,7 +247,7 @@ static bool make_mlock2(struct fuzz_maker *maker, char *out)
 {
     out += sprintf(out, "mlock2(");
     out += print_range(maker, out);
-    sprintf(out, ", %s) = ?", chance(maker, 4) ? "0" : "MLOCK_ONFAULT");
+    sprintf(out, ", %s) = ?", fuzz_chance(maker, 4) ? "0" : "MLOCK_ONFAULT");
     return true;
 }
 
@@ -259,7 +256,7 @@ static bool make_mlockall(struct fuzz_maker *maker, char *out)
     static const char *const flags[] = {"MCL_FUTURE", "MCL_FUTURE|MCL_ONFAULT", "MCL_ONFAULT",
                                         "MCL_CURRENT"};
 
-    sprintf(out, "mlockall(%s) = ?", PICK(maker, flags));
+    sprintf(out, "mlockall(%s) = ?", FUZZ_PICK(maker, flags));
     return true;
 }
 
@@ -279,14 +276,14 @@ static bool make_name(struct fuzz_maker *maker, char *out)
         return false;
     out += sprintf(out, "prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, ");
     out += print_range(maker, out);
-    sprintf(out, ", %s) = ?", PICK(maker, names));
+    sprintf(out, ", %s) = ?", FUZZ_PICK(maker, names));
     return true;
 }
 
 /* What is sealed stays so: seldom, or nothing would happen any more. */
 static bool make_mseal(struct fuzz_maker *maker, char *out)
 {
-    if (!chance(maker, 8))
+    if (!maker->seals || !fuzz_chance(maker, 4))
         return false;
     out += sprintf(out, "mseal(");
     out += print_range(maker, out);
@@ -307,7 +304,7 @@ static bool make_msync(struct fuzz_maker *maker, char *out)
     static const char *const flags[] = {"MS_ASYNC", "MS_ASYNC", "MS_ASYNC|MS_INVALIDATE", "0",
                                         "MS_SYNC"};
 
-    const char *chosen = PICK(maker, flags);
+    const char *chosen = FUZZ_PICK(maker, flags);
 
     out += sprintf(out, "msync(");
     out += print_range(maker, out);
@@ -316,108 +313,19 @@ static bool make_msync(struct fuzz_maker *maker, char *out)
 }
 
 /*
- * Low enough to be met; half of the time it goes again, as far as everybody may raise it.
- * RLIMIT_DATA is left out: brk compares it with the heap alone, while the engine must add what its
- * process has of its own.
+ * Low enough to be met; half of the time it goes again, as far as everybody may raise it. No limit of
+ * data is 0, which the kernel takes for none.
  */
 static bool make_setrlimit(struct fuzz_maker *maker, char *out)
 {
-    static const char *const limits[] = {"RLIMIT_AS", "RLIMIT_MEMLOCK"};
-    const char *limit = PICK(maker, limits);
+    static const char *const limits[] = {"RLIMIT_AS", "RLIMIT_MEMLOCK", "RLIMIT_DATA"};
+    const char *limit = FUZZ_PICK(maker, limits);
 
-    if (chance(maker, 2))
+    if (fuzz_chance(maker, 2))
         sprintf(out, "setrlimit(%s, 8M) = ?", limit);
     else
-        sprintf(out, "setrlimit(%s, %u) = ?", limit, below(maker, 60) * 4096 + below(maker, 2));
-    return true;
-}
-
-/* ---- files ---- */
-
-static bool make_open(struct fuzz_maker *maker, char *out)
-{
-    static const char *const flags[] = {"O_RDWR", "O_RDWR", "O_RDONLY", "O_WRONLY"};
-
-    if (maker->files >= FILES_MOST)
-        return false;
-    sprintf(out, "f%u = open(\"/%c\", %s) = ?", maker->files++, chance(maker, 2) ? 'a' : 'b',
-            PICK(maker, flags));
-    return true;
-}
-
-/* Files without a device behind them. */
-static bool make_memory_file(struct fuzz_maker *maker, char *out)
-{
-    static const char *const files[] = {
-        "open(\"/dev/zero\", O_RDWR)", "open(\"/dev/zero\", O_RDONLY)",
-        "memfd_create(\"m\", MFD_ALLOW_SEALING)", "open(\"/dev/shm/s\", O_RDWR|O_CREAT)"};
-
-    if (maker->files >= FILES_MOST)
-        return false;
-    sprintf(out, "f%u = %s = ?", maker->files++, PICK(maker, files));
-    return true;
-}
-
-static bool make_seal(struct fuzz_maker *maker, char *out)
-{
-    static const char *const seals[] = {"F_SEAL_WRITE", "F_SEAL_GROW", "F_SEAL_SHRINK",
-                                        "F_SEAL_FUTURE_WRITE"};
-
-    sprintf(out, "fcntl(f%u, F_ADD_SEALS, %s) = ?", below(maker, maker->files), PICK(maker, seals));
-    return true;
-}
-
-static bool make_dup(struct fuzz_maker *maker, char *out)
-{
-    if (maker->files >= FILES_MOST)
-        return false;
-    sprintf(out, "f%u = dup(f%u) = ?", maker->files, below(maker, maker->files));
-    maker->files++;
-    return true;
-}
-
-/* One of those opened on the way, so that the first ones stay. */
-static bool make_close(struct fuzz_maker *maker, char *out)
-{
-    if (maker->files <= FILES_FIRST)
-        return false;
-    sprintf(out, "close(f%u) = ?", FILES_FIRST + below(maker, maker->files - FILES_FIRST));
-    return true;
-}
-
-/*
- * Never to 0: ext4 writes a file back at a close after that, which clears its tail. And where a file
- * is cut inside a page, the next commit of the journal, whoever asks for it, writes that page.
- */
-static bool make_ftruncate(struct fuzz_maker *maker, char *out)
-{
-    unsigned part = chance(maker, 2) ? below(maker, 4096) : 4095;
-
-    sprintf(out, "ftruncate(f%u, %u) = ?", below(maker, maker->files),
-            below(maker, 8) * 4096 + 1 + (maker->syncs ? 4095 : part));
-    return true;
-}
-
-static bool make_pwrite(struct fuzz_maker *maker, char *out)
-{
-    sprintf(out, "pwrite64(f%u, w, %u, %u) = ?", below(maker, maker->files), 1 + below(maker, 4096),
-            below(maker, 5 * 4096));
-    return true;
-}
-
-/*
- * Anywhere from a file that nobody maps, or from a mapped one into the buffer: a copy of a page onto
- * itself depends on how the processor copies.
- */
-static bool make_pread(struct fuzz_maker *maker, char *out)
-{
-    if (chance(maker, 3))
-        sprintf(out, "pread64(f%u, w, %u, %u) = ?", below(maker, maker->files),
-                1 + below(maker, 4096), below(maker, 5 * 4096));
-    else
-        sprintf(out, "pread64(r, w+%u*4096+%u, %u, %u) = ?", fuzz_page(maker),
-                chance(maker, 2) ? 0 : below(maker, 4096), 1 + below(maker, 9000),
-                below(maker, 4 * 4096));
+        sprintf(out, "setrlimit(%s, %u) = ?", limit,
+                fuzz_below(maker, 60) * 4096 + (limit[7] == 'D' ? 1 : fuzz_below(maker, 2)));
     return true;
 }
 
@@ -427,17 +335,19 @@ static bool make_access(struct fuzz_maker *maker, char *out)
 {
     static const char *const bytes[] = {"1", "8", "8", "100", "4096"};
     unsigned page = fuzz_page(maker);
-    unsigned offset = chance(maker, 3) ? 4092 : chance(maker, 2) ? 0 : below(maker, 4088);
-    unsigned what = below(maker, 8);
+    unsigned offset = fuzz_chance(maker, 3)   ? 4092
+                      : fuzz_chance(maker, 2) ? 0
+                                              : fuzz_below(maker, 4088);
+    unsigned what = fuzz_below(maker, 8);
 
     if (what < 5)
-        sprintf(out, "store(w+%u*4096+%u, %s, %u) = ?", page, offset, PICK(maker, bytes),
-                1 + below(maker, 255));
+        sprintf(out, "store(w+%u*4096+%u, %s, %u) = ?", page, offset, FUZZ_PICK(maker, bytes),
+                1 + fuzz_below(maker, 255));
     else if (what < 7)
-        sprintf(out, "load(w+%u*4096+%u, %s) = ?", page, offset, PICK(maker, bytes));
+        sprintf(out, "load(w+%u*4096+%u, %s) = ?", page, offset, FUZZ_PICK(maker, bytes));
     else
-        /* Not from the end of a page: processors read ahead, and stacks grow by it. */
-        sprintf(out, "fetch(w+%u*4096+%u, 2) = ?", page, (offset & ~1u) % 4080);
+        sprintf(out, "fetch(w+%u*4096+%u, %u) = ?", page,
+                fuzz_chance(maker, 4) ? 4094 : offset & ~1u, fuzz_chance(maker, 3) ? 4 : 2);
     return true;
 }
 
@@ -449,13 +359,7 @@ static bool make_smaps(struct fuzz_maker *maker, char *out)
     return true;
 }
 
-struct operation {
-    const char *name; /* of the call; NULL: an access */
-    unsigned weight;
-    bool (*make)(struct fuzz_maker *maker, char *out);
-};
-
-static const struct operation operations[] = {
+static const struct fuzz_operation operations[] = {
     {NULL, 30, make_access},
     {"mmap", 14, make_mmap},
     {"mmap", 10, make_mmap_file},
@@ -463,7 +367,7 @@ static const struct operation operations[] = {
     {"mprotect", 10, make_mprotect},
     {"mremap", 10, make_mremap},
     {"madvise", 8, make_madvise},
-    {"mincore", 1, make_mincore},
+    {"mincore", 2, make_mincore},
     {"mlock", 2, make_mlock},
     {"mlock2", 2, make_mlock2},
     {"munlock", 2, make_munlock},
@@ -474,30 +378,27 @@ static const struct operation operations[] = {
     {"setrlimit", 1, make_setrlimit},
     {"brk", 4, make_brk},
     {"msync", 3, make_msync},
-    {"open", 2, make_open},
-    {"memfd_create", 2, make_memory_file},
-    {"fcntl", 1, make_seal},
-    {"dup", 1, make_dup},
-    {"close", 1, make_close},
-    {"ftruncate", 3, make_ftruncate},
-    {"pwrite64", 3, make_pwrite},
-    {"pread64", 3, make_pread},
     {"smaps", 2, make_smaps},
 };
 
-#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+#define OPERATIONS ((unsigned)(sizeof(operations) / sizeof(operations[0])))
+
+/* The i-th of both tables, or NULL. */
+static const struct fuzz_operation *operation_at(unsigned i)
+{
+    return i < OPERATIONS ? &operations[i] : fuzz_file_operation(i - OPERATIONS);
+}
 
 bool fuzz_line_make(struct fuzz_maker *maker, char *out)
 {
+    const struct fuzz_operation *o;
     unsigned total = 0;
     unsigned at;
 
-    for (size_t i = 0; i < OPERATIONS; i++)
-        total += operations[i].weight;
-    at = below(maker, total);
-    for (size_t i = 0; i < OPERATIONS; i++) {
-        const struct operation *o = &operations[i];
-
+    for (unsigned i = 0; (o = operation_at(i)) != NULL; i++)
+        total += o->weight;
+    at = fuzz_below(maker, total);
+    for (unsigned i = 0; (o = operation_at(i)) != NULL; i++) {
         if (at < o->weight)
             return (o->name == NULL || fuzz_makes(maker, o->name)) && o->make(maker, out);
         at -= o->weight;

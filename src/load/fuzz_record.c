@@ -35,11 +35,13 @@ static const char *record_call(const char *line)
 /* May the call change areas? Those that must not are found out by the next one that may. */
 static bool record_changes_areas(const char *line)
 {
-    static const char *const calls[] = {"mmap",    "munmap", "mprotect", "mremap",
-                                        "madvise", "mlock",  "brk",      "munlock",
-                                        "mseal",   "fork",   "clone",    "prctl"};
+    static const char *const calls[] = {"mmap",  "munmap", "mprotect", "mremap", "madvise",
+                                        "mlock", "brk",    "munlock",  "mseal",  "fork",
+                                        "clone", "prctl",  "execve"};
     const char *call = record_call(line);
 
+    if (strstr(call, "CLONE_VFORK") != NULL) /* nor can the parent of a vfork be asked now */
+        return false;
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
         if (strncmp(call, calls[i], strlen(calls[i])) == 0)
             return true;
@@ -100,7 +102,7 @@ static void record_ask_end(struct fuzz_script *script, const struct fuzz_maker *
     for (unsigned process = 0; process < maker->born; process++) {
         char pid[16] = "";
 
-        if ((maker->live >> process & 1) == 0)
+        if (((maker->live & ~maker->suspended) >> process & 1) == 0)
             continue;
         if (process > 0)
             snprintf(pid, sizeof(pid), "[p%u] ", process);

@@ -294,6 +294,8 @@ int64_t native_setrlimit(struct native *n, int pid, int resource, uint64_t bytes
 
     if (p == NULL)
         return -ESRCH;
+    if (resource == RLIMIT_DATA && bytes == 0) /* the kernel takes it for none */
+        base = 0;
     if (syscall(SYS_prlimit64, p->host_pid, resource, NULL, &limit) < 0)
         return -errno;
     limit.rlim_cur = bytes < RLIM_INFINITY - base ? bytes + base : RLIM_INFINITY;
@@ -414,6 +416,20 @@ int64_t native_syscall(struct native *n, int pid, long number, const uint64_t ar
     }
     err = native_act(n, p, NATIVE_SYSCALL);
     return err < 0 ? err : c->result;
+}
+
+int64_t native_names(struct native *n, int pid, long number, const uint64_t args[6], int from_at,
+                     const char *from, int to_at, const char *to)
+{
+    struct native_channel *c = n->channel;
+    uint64_t own[6];
+
+    if (strlen(to) >= sizeof(c->bytes))
+        return -ENAMETOOLONG;
+    strcpy((char *)c->bytes, to);
+    memcpy(own, args, sizeof(own));
+    own[to_at] = (uint64_t)(uintptr_t)c->bytes;
+    return native_syscall(n, pid, number, own, from_at, from);
 }
 
 int64_t native_pair(struct native *n, int pid, long number, const uint64_t args[6], int fds_at,

@@ -78,6 +78,9 @@ int64_t native_pair(struct native *n, int pid, long number, const uint64_t args[
  */
 int64_t native_syscall(struct native *n, int pid, long number, const uint64_t args[6], int text_at,
                        const char *text);
+/* The same with two texts. */
+int64_t native_names(struct native *n, int pid, long number, const uint64_t args[6], int from_at,
+                     const char *from, int to_at, const char *to);
 
 /* 1..4096 bytes. 0; -EFAULT with *signal; -ESRCH. */
 int native_load(struct native *n, int pid, uint64_t va, void *out, size_t bytes,
@@ -113,6 +116,10 @@ int native_page(struct native *n, int pid, uint64_t va, uint8_t out[4096]);
 MUST_CHECK int native_path(const struct native *n, const char *path, char *out, size_t room);
 /* A device of the host that a script may open under its own name. */
 bool native_is_device(const char *path);
+/* The script's directory itself ("/", "/./"), which is not the script's to move or remove. */
+bool native_is_root(const char *path);
+/* A path in the host's tmpfs. */
+bool native_is_shm(const char *path);
 int native_file_put(struct native *n, const char *path, const void *bytes, size_t count);
 int64_t native_file_get(struct native *n, const char *path, uint64_t offset, void *out,
                         size_t count);

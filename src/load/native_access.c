@@ -9,7 +9,9 @@
  * A fetch cannot be made by an instruction; the process *is* the fetcher. So it jumps to the address
  * with the trap flag set: either the fetch faults (bit 4 of the page-fault error code), or one
  * instruction of whatever lies there is executed, with every register pointing to nowhere, and the
- * next trap brings us back.
+ * next trap brings us back. That instruction must not reach into the next page, which the processor
+ * would bring in, too: at the end of a page the jump goes a little before the address. Rights are
+ * those of the page.
  *
  * There is no global: the handler finds its notes at the lower end of the stack that it runs on.
  */
@@ -25,6 +27,7 @@
 #if defined(__x86_64__)
 
 #define PAGE        ((uint64_t)4096)
+#define LONGEST     ((uint64_t)15)               /* bytes of an instruction */
 #define NOWHERE     ((greg_t)0x8000deaddead0000) /* no canonical address */
 #define FLAG_TRAP   ((greg_t)0x100)
 #define FLAG_DOWN   ((greg_t)0x400) /* string instructions go down: C code wants it clear */
@@ -37,7 +40,7 @@ struct native_catch {
     volatile enum catch_mode mode;
     volatile struct native_signal signal;
     uint64_t resume; /* where an access that faulted goes on */
-    uint64_t target; /* of a fetch */
+    uint64_t target; /* of a fetch: where in the page it is made */
     gregset_t saved; /* registers of the fetcher */
 };
 
@@ -152,10 +155,13 @@ static void access_copy(uint64_t to, uint64_t from, uint64_t count)
 /* int3 leads to the handler, which makes the jump; it comes back behind the int3. */
 static bool access_fetch(struct native_catch *c, uint64_t va)
 {
+    uint64_t last = (va & ~(PAGE - 1)) + PAGE - LONGEST;
+
     c->signal.signo = 0;
-    c->target = va;
+    c->target = va < last ? va : last;
     c->mode = CATCH_FETCH_BEGIN;
     __asm__ volatile("int3" : : : "memory");
+    c->signal.address += va - c->target;
     return c->signal.signo == 0;
 }
 

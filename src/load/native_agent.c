@@ -113,8 +113,7 @@ static void agent_do_exec(struct agent *a)
         if (native_raw(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) > 0)
             native_raw(SYS_close, fd, 0, 0, 0, 0, 0);
     native_raw(SYS_munlockall, 0, 0, 0, 0, 0, 0); /* what mlockall said of future mappings */
-    native_fence_empty(a->channel);
-    a->channel->result = 0;
+    a->channel->result = native_fence_empty(a->channel);
 }
 
 static void agent_do(struct agent *a)

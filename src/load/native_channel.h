@@ -75,8 +75,8 @@ struct native_channel {
  */
 int native_fence(struct native_channel *channel);
 
-/* Forgets all mappings of the window, as an exec does. */
-void native_fence_empty(const struct native_channel *channel);
+/* Forgets all mappings of the window, as an exec does. 0, or -errno: some were sealed. */
+int native_fence_empty(const struct native_channel *channel);
 
 /* ---- native_access.c ---- */
 

@@ -27,6 +27,7 @@
 
 #define USER_END \
     ((uint64_t)0x7ffffffff000)          /* x86-64 with four levels; no mapping of ours is above */
+#define DATA_START  ((uint64_t)1 << 30) /* said to be of the data; any address would do */
 #define STACK_TOUCH ((size_t)256 << 10) /* the stack cannot grow once it is fenced in */
 
 static int fence_fail(struct native_channel *c, const char *what)
@@ -134,14 +135,18 @@ static int fence_measure(struct native_channel *c)
     return 0;
 }
 
-/* The kernel asks for bounds of code and data below the heap; nobody looks at them afterwards. */
+/*
+ * The kernel asks for bounds of code and data. Where they are makes no difference, but how long the
+ * data is does: brk adds it to the heap before it compares with RLIMIT_DATA. It is as long here as
+ * what native_setrlimit adds to that limit, so that the heap alone decides.
+ */
 static int fence_move_brk(const struct native_channel *c)
 {
     uint64_t low = c->window_start - 4096;
     struct prctl_mm_map map = {.start_code = low,
                                .end_code = low + 1,
-                               .start_data = low,
-                               .end_data = low + 1,
+                               .start_data = DATA_START,
+                               .end_data = DATA_START + c->base_data_bytes,
                                .start_brk = c->brk_start,
                                .brk = c->brk_start,
                                .start_stack = low,
@@ -215,28 +220,24 @@ int native_fence(struct native_channel *c)
         return fence_fail(c, "/proc/self/maps cannot be read");
     if (fence_gaps(c) < 0)
         return fence_fail(c, "the address space cannot be fenced");
+    if (fence_measure(c) < 0)
+        return fence_fail(c, "/proc/self/status cannot be read");
     if (fence_move_brk(c) < 0)
         return fence_fail(c, "brk cannot be moved (prctl PR_SET_MM_MAP, which needs a kernel with "
                              "CONFIG_CHECKPOINT_RESTORE)");
     if (fence_drop_privileges() < 0)
         return fence_fail(c, "privileges cannot be given up (capset)");
-    if (fence_measure(c) < 0)
-        return fence_fail(c, "/proc/self/status cannot be read");
     return 0;
 }
 
 /*
- * brk shrinks only a heap that is there up to its end, so it is mapped anew first: a script may have
- * unmapped it.
+ * Not by brk, which shrinks only a heap that is there up to its end: a script may have unmapped it,
+ * and limits may keep it from being mapped again.
  */
-void native_fence_empty(const struct native_channel *c)
+int native_fence_empty(const struct native_channel *c)
 {
-    long end = syscall(SYS_brk, 0L);
-    uint64_t heap_bytes = ((uint64_t)end + 4095 - c->brk_start) & ~(uint64_t)4095;
-
-    if (heap_bytes != 0)
-        syscall(SYS_mmap, c->brk_start, heap_bytes, (long)(PROT_READ | PROT_WRITE),
-                (long)(MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED), -1L, 0L);
-    syscall(SYS_brk, c->brk_start);
-    syscall(SYS_munmap, c->window_start, c->window_end - c->window_start);
+    if (syscall(SYS_munmap, c->window_start, c->window_end - c->window_start) < 0 ||
+        fence_move_brk(c) < 0)
+        return -errno;
+    return 0;
 }

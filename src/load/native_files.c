@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/addr.h"
 #include "load/native_private.h"
 
 int native_directory_make(struct native *n)
@@ -31,29 +32,46 @@ int native_directory_make(struct native *n)
     return 0;
 }
 
-/* Calls `visit` for every entry. Scripts make no directories. */
-static void directory_each(const struct native *n, void (*visit)(int directory, const char *name))
+/*
+ * Calls `visit` for every entry of a directory and of those below it, which come after what they
+ * hold. Takes `fd`. Scripts make no links to follow.
+ */
+static void directory_each(int fd, void (*visit)(int directory, const char *name))
 {
-    DIR *stream = n->directory[0] == '\0' ? NULL : opendir(n->directory);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
 
+    if (stream == NULL && fd >= 0)
+        close(fd);
     if (stream == NULL)
         return;
-    while ((entry = readdir(stream)) != NULL)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            visit(dirfd(stream), entry->d_name);
+    while ((entry = readdir(stream)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
+            directory_each(openat(dirfd(stream), entry->d_name,
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                           visit);
+        visit(dirfd(stream), entry->d_name);
+    }
     closedir(stream);
+}
+
+static int directory_open(const struct native *n)
+{
+    return n->directory[0] == '\0' ? -1 : open(n->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static void directory_remove_entry(int directory, const char *name)
 {
-    unlinkat(directory, name, 0);
+    if (unlinkat(directory, name, 0) < 0)
+        unlinkat(directory, name, AT_REMOVEDIR);
 }
 
 /* Files of a script in the host's tmpfs have our directory's name before theirs. */
 #define SHM_FOLDER "/dev/shm/"
 
-static bool shm_is_path(const char *path)
+bool native_is_shm(const char *path)
 {
     size_t folder = strlen(SHM_FOLDER);
 
@@ -98,7 +116,7 @@ static void shm_clear(const struct native *n)
 
 void native_directory_clear(struct native *n)
 {
-    directory_each(n, directory_remove_entry);
+    directory_each(directory_open(n), directory_remove_entry);
     if (n->directory[0] != '\0')
         shm_clear(n);
 }
@@ -115,13 +133,20 @@ bool native_is_device(const char *path)
     return strcmp(path, "/dev/zero") == 0 || strcmp(path, "/dev/null") == 0;
 }
 
+bool native_is_root(const char *path)
+{
+    while (*path == '/' || (*path == '.' && (path[1] == '/' || path[1] == '\0')))
+        path++;
+    return *path == '\0';
+}
+
 /* A script must not reach the host's own files. */
 int native_path(const struct native *n, const char *path, char *out, size_t room)
 {
     const char *slash = *path == '/' ? "" : "/";
     int length;
 
-    if (shm_is_path(path))
+    if (native_is_shm(path))
         length = snprintf(out, room, SHM_FOLDER "%s-%s", shm_prefix(n), path + strlen(SHM_FOLDER));
     else
         length = snprintf(out, room, "%s%s%s", n->directory, slash, path);
@@ -153,8 +178,12 @@ int native_file_put(struct native *n, const char *path, const void *bytes, size_
 
     if (fd < 0)
         return fd;
+    /*
+     * A page at a time: larger writes make large folios where the file system has them, and a fault
+     * maps all of a folio, of which the simulator has none.
+     */
     while (count > 0 && err == 0) {
-        ssize_t written = write(fd, at, count);
+        ssize_t written = write(fd, at, count < PAGE_BYTES ? count : PAGE_BYTES);
 
         if (written < 0)
             err = -errno;
@@ -209,6 +238,6 @@ static void directory_sync_entry(int directory, const char *name)
 /* The script's files only: sync(2) would wait for everything that the host has to write. */
 int native_sync(struct native *n)
 {
-    directory_each(n, directory_sync_entry);
+    directory_each(directory_open(n), directory_sync_entry);
     return 0;
 }

@@ -167,8 +167,24 @@ void replay_fstat(struct replay *r, struct replay_process *p, const struct call 
 void replay_lseek(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_ftruncate(struct replay *r, struct replay_process *p, const struct call *call);
 void replay_fsync(struct replay *r, struct replay_process *p, const struct call *call);
+
+/* The path behind a directory descriptor; NULL: the working directory, or unknown. */
+const char *replay_directory(const struct replay_process *p, int fd);
+
+/* ---- names, room, and what is made durable (replay_names.c) ---- */
+
 void replay_unlink(struct replay *r, struct replay_process *p, const struct call *call,
                    int directory_fd, const char *path);
+/* The arguments where the two paths stand; a directory is named before them, or none is (`at` false). */
+void replay_rename(struct replay *r, struct replay_process *p, const struct call *call, bool at);
+void replay_mkdir(struct replay *r, struct replay_process *p, const struct call *call, bool at);
+void replay_rmdir(struct replay *r, struct replay_process *p, const struct call *call, bool at);
+void replay_truncate(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_fallocate(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_fdatasync(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_sync_file_range(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_fadvise(struct replay *r, struct replay_process *p, const struct call *call);
+void replay_readahead(struct replay *r, struct replay_process *p, const struct call *call);
 
 /* ---- memory (replay_memory.c) ---- */
 

@@ -123,8 +123,35 @@ static void do_unlink(struct replay *r, struct replay_process *p, const struct c
 
 static void do_unlinkat(struct replay *r, struct replay_process *p, const struct call *call)
 {
-    if ((call_int(call, 2) & AT_REMOVEDIR) == 0)
+    if (call_int(call, 2) & AT_REMOVEDIR)
+        replay_rmdir(r, p, call, true);
+    else
         replay_unlink(r, p, call, call_int(call, 0), call_string(call, 1));
+}
+
+static void do_rename(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    replay_rename(r, p, call, false);
+}
+
+static void do_renameat(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    replay_rename(r, p, call, true);
+}
+
+static void do_mkdir(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    replay_mkdir(r, p, call, false);
+}
+
+static void do_mkdirat(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    replay_mkdir(r, p, call, true);
+}
+
+static void do_rmdir(struct replay *r, struct replay_process *p, const struct call *call)
+{
+    replay_rmdir(r, p, call, false);
 }
 
 static void do_sync(struct replay *r, struct replay_process *p, const struct call *call)
@@ -266,7 +293,19 @@ static const struct replay_entry entries[] = {
     {"newfstatat", 3, -1, false, do_fstatat},
     {"ftruncate", 2, -1, false, replay_ftruncate},
     {"fsync", 1, -1, false, replay_fsync},
-    {"fdatasync", 1, -1, false, replay_fsync},
+    {"fdatasync", 1, -1, false, replay_fdatasync},
+    {"syncfs", 1, -1, false, replay_fdatasync},
+    {"sync_file_range", 4, -1, false, replay_sync_file_range},
+    {"truncate", 2, 0, false, replay_truncate},
+    {"fallocate", 4, -1, false, replay_fallocate},
+    {"fadvise64", 4, -1, false, replay_fadvise},
+    {"readahead", 3, -1, false, replay_readahead},
+    {"rename", 2, 0, false, do_rename},
+    {"renameat", 4, 1, false, do_renameat},
+    {"renameat2", 4, 1, false, do_renameat},
+    {"mkdir", 1, 0, false, do_mkdir},
+    {"mkdirat", 2, 1, false, do_mkdirat},
+    {"rmdir", 1, 0, false, do_rmdir},
     {"unlink", 1, 0, false, do_unlink},
     {"unlinkat", 3, 1, false, do_unlinkat},
     {"sync", 0, -1, false, do_sync},

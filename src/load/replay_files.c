@@ -105,8 +105,7 @@ void replay_fds_exec(struct replay *r, struct replay_process *p)
             (void)drop(r, p, fd);
 }
 
-/* The path behind a directory descriptor; NULL: the working directory, or unknown. */
-static const char *directory_path(const struct replay_process *p, int fd)
+const char *replay_directory(const struct replay_process *p, int fd)
 {
     if (fd == AT_FDCWD || fd < 0 || fd >= p->fd_count)
         return NULL;
@@ -148,10 +147,13 @@ void replay_grow(struct replay *r, struct replay_process *p, const char *path, u
 static int open_as(struct replay *r, const struct replay_process *p, const char *path, int flags,
                    int fd)
 {
-    int kept = (flags & (O_ACCMODE | O_APPEND | O_TRUNC)) | O_CREAT;
-    int own = mw_open(r->machine, p->pid, path, kept);
+    int kept = (flags & (O_ACCMODE | O_APPEND | O_TRUNC | O_SYNC)) | O_CREAT;
+    int own;
     int err;
 
+    if (mw_file_size(r->machine, path) == -ENOENT) /* its directories were there, too */
+        (void)mw_file_grow(r->machine, path, 0);
+    own = mw_open(r->machine, p->pid, path, kept);
     if (own == -ENOTDIR && make_way(r, p, path))
         own = mw_open(r->machine, p->pid, path, kept);
     if (own < 0 || own == fd)
@@ -173,7 +175,7 @@ void replay_open(struct replay *r, struct replay_process *p, const struct call *
     struct replay_fd *entry;
     char *copy;
 
-    if (!made_fd(call, &fd) || !replay_path(directory_path(p, directory_fd), path, absolute))
+    if (!made_fd(call, &fd) || !replay_path(replay_directory(p, directory_fd), path, absolute))
         return;
     (void)drop(r, p, fd); /* closed in a way that the log does not show */
     copy = reserve(r, p, fd) == 0 ? alloc_string(r->alloc, absolute) : NULL;
@@ -375,19 +377,5 @@ void replay_fsync(struct replay *r, struct replay_process *p, const struct call 
         return;
     err = mw_fsync(r->machine, p->pid, call_int(call, 0));
     replay_note_error(r, p, err);
-    replay_compare(r, call, err == 0, err);
-}
-
-/* A file that the log never opened does not exist here, so only what does is removed. */
-void replay_unlink(struct replay *r, struct replay_process *p, const struct call *call,
-                   int directory_fd, const char *path)
-{
-    char absolute[REPLAY_PATH_BYTES];
-    int err;
-
-    if (!replay_succeeded(call) || !replay_path(directory_path(p, directory_fd), path, absolute) ||
-        mw_file_size(r->machine, absolute) < 0)
-        return;
-    err = mw_unlink(r->machine, p->pid, absolute);
     replay_compare(r, call, err == 0, err);
 }

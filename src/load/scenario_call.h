@@ -84,6 +84,7 @@ struct scenario_entry {
 const struct scenario_entry *scenario_find_call(const char *name);
 const struct scenario_entry *scenario_find_process(const char *name);
 const struct scenario_entry *scenario_find_descriptor(const char *name);
+const struct scenario_entry *scenario_find_file(const char *name);
 const struct scenario_entry *scenario_find_memory(const char *name);
 const struct scenario_entry *scenario_find_look(const char *name);
 const struct scenario_entry *scenario_find_smaps(const char *name);
@@ -92,6 +93,14 @@ const struct scenario_entry *scenario_find_fault(const char *name);
 /* Tells the user what is wrong with the line; returns false. */
 bool scenario_refuse(struct scenario *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* ---- scenario_calls.c ---- */
+
+/*
+ * A directory's descriptor and a path: the machine has no working directories, so the path is
+ * absolute, or the descriptor AT_FDCWD. False: neither, and the user was told.
+ */
+bool scenario_check_at(struct scenario *s, const struct call *call, unsigned fd_at);
 
 /* ---- scenario_process.c ---- */
 
@@ -132,6 +141,12 @@ MUST_CHECK int scenario_window_fence(struct scenario *s);
 
 /* A limit for the simulator under which its fences count for nothing. */
 uint64_t scenario_window_limit(const struct scenario *s, int resource, uint64_t bytes);
+
+/* ---- scenario_memory.c: accesses on the present side; the bytes lie in s->bytes ---- */
+
+/* 1..SCENARIO_BYTES bytes. 0; -EFAULT with *signal; -ESRCH. */
+int scenario_load(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal);
+int scenario_store(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal);
 
 /* ---- scenario_look.c: what is to be seen of the calling process on the present side ---- */
 

@@ -1,6 +1,6 @@
 /*
- * The system calls of scenarios: argument by argument to the machine's calls. Those about processes
- * and descriptors are in files of their own.
+ * The system calls of scenarios: argument by argument to the machine's calls. Those about processes,
+ * descriptors, and names and room of files are in files of their own.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -137,30 +137,17 @@ static bool do_creat(struct scenario *s, const struct call *call, struct outcome
     return finish(out, mw_open(s->machine, s->pid, call_string(call, 0), flags));
 }
 
-/* The machine has no working directories: paths are absolute. */
-static bool check_at(struct scenario *s, const struct call *call)
+bool scenario_check_at(struct scenario *s, const struct call *call, unsigned fd_at)
 {
-    if (INT(0) == AT_FDCWD || call_string(call, 1)[0] == '/')
+    if (INT(fd_at) == AT_FDCWD || call_string(call, fd_at + 1)[0] == '/')
         return true;
     return scenario_refuse(s, "%s: only AT_FDCWD and absolute paths are simulated", call->name);
 }
 
 static bool do_openat(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return check_at(s, call) &&
+    return scenario_check_at(s, call, 0) &&
            finish(out, mw_open(s->machine, s->pid, call_string(call, 1), INT(2)));
-}
-
-static bool do_unlink(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_unlink(s->machine, s->pid, call_string(call, 0)));
-}
-
-static bool do_unlinkat(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    if ((INT(2) & AT_REMOVEDIR) != 0)
-        return scenario_refuse(s, "unlinkat: removing directories is not simulated");
-    return check_at(s, call) && finish(out, mw_unlink(s->machine, s->pid, call_string(call, 1)));
 }
 
 static bool do_close(struct scenario *s, const struct call *call, struct outcome *out)
@@ -173,29 +160,10 @@ static bool do_lseek(struct scenario *s, const struct call *call, struct outcome
     return finish(out, mw_lseek(s->machine, s->pid, INT(0), (int64_t)ARG(1), INT(2)));
 }
 
-static bool do_ftruncate(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_ftruncate(s->machine, s->pid, INT(0), ARG(1)));
-}
-
-static bool do_fsync(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    return finish(out, mw_fsync(s->machine, s->pid, INT(0)));
-}
-
-static bool do_sync(struct scenario *s, const struct call *call, struct outcome *out)
-{
-    (void)call;
-    return finish(out, mw_sync(s->machine));
-}
-
 static const struct scenario_entry calls[] = {
     {"brk", "n", true, false, false, do_brk},
     {"close", "n", false, false, false, do_close},
     {"creat", "s|n", false, false, false, do_creat},
-    {"fdatasync", "n", false, false, false, do_fsync},
-    {"fsync", "n", false, false, false, do_fsync},
-    {"ftruncate", "nn", false, false, false, do_ftruncate},
     {"lseek", "nnn", false, false, false, do_lseek},
     {"madvise", "nnn", false, false, false, do_madvise},
     {"mincore", "nnn", false, false, false, do_mincore},
@@ -215,9 +183,6 @@ static const struct scenario_entry calls[] = {
     {"prctl", "nnnn|x", false, false, false, do_prctl},
     {"process_madvise", "nnnnn", false, false, false, do_process_madvise},
     {"setrlimit", "nn", false, false, false, do_setrlimit},
-    {"sync", "", false, false, false, do_sync},
-    {"unlink", "s", false, false, false, do_unlink},
-    {"unlinkat", "ns|n", false, false, false, do_unlinkat},
 };
 
 const struct scenario_entry *scenario_find_call(const char *name)
@@ -227,5 +192,7 @@ const struct scenario_entry *scenario_find_call(const char *name)
             return &calls[i];
     if (scenario_find_process(name) != NULL)
         return scenario_find_process(name);
+    if (scenario_find_file(name) != NULL)
+        return scenario_find_file(name);
     return scenario_find_descriptor(name);
 }

@@ -48,15 +48,14 @@ static bool finish_access(struct outcome *out, int err, int64_t bytes)
     return true;
 }
 
-/* The three accesses on either side; the bytes lie in s->bytes. */
-static int access_load(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
+int scenario_load(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
 {
     if (s->side == SIDE_LINUX)
         return native_load(s->native, s->pid, va, s->bytes, bytes, signal);
     return mw_load(s->machine, s->pid, va, s->bytes, bytes, signal);
 }
 
-static int access_store(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
+int scenario_store(struct scenario *s, uint64_t va, size_t bytes, struct mw_signal *signal)
 {
     if (s->side == SIDE_LINUX)
         return native_store(s->native, s->pid, va, s->bytes, bytes, signal);
@@ -76,7 +75,7 @@ static bool do_load(struct scenario *s, const struct call *call, struct outcome 
 
     if (!check_size(s, call))
         return false;
-    return finish_access(out, access_load(s, call_number(call, 0), bytes, &out->signal),
+    return finish_access(out, scenario_load(s, call_number(call, 0), bytes, &out->signal),
                          (int64_t)bytes);
 }
 
@@ -118,7 +117,7 @@ static bool do_store(struct scenario *s, const struct call *call, struct outcome
 
     if (!check_size(s, call) || !fill_bytes(s, &call->args[2], s->bytes, bytes))
         return false;
-    return finish_access(out, access_store(s, call_number(call, 0), bytes, &out->signal), 0);
+    return finish_access(out, scenario_store(s, call_number(call, 0), bytes, &out->signal), 0);
 }
 
 /*

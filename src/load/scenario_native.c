@@ -15,13 +15,16 @@
 #include "load/native.h"
 #include "load/scenario_call.h"
 
-#define PATH_BYTES   512
-#define DEFAULT_MODE 0644 /* of a file whose creator named none; the simulator has no modes */
+#define PATH_BYTES     512
+#define DEFAULT_MODE   0644 /* of a file whose creator named none; the simulator has no modes */
+#define DIRECTORY_MODE 0755
 
 enum native_kind {
     NATIVE_PLAIN, /* arguments as they are */
     NATIVE_OPEN,  /* path at `path_at`, then flags, then mode */
     NATIVE_PATH,  /* path at `path_at` */
+    NATIVE_FIRST, /* path at `path_at`, and no directory before it */
+    NATIVE_NAMES, /* two paths, the first at `path_at`; flags may follow */
     NATIVE_NAME,  /* text at `path_at` that is no path */
     NATIVE_FORKS,
     NATIVE_EXECS,
@@ -58,6 +61,7 @@ static const struct native_call native_calls[] = {
     {"execve", NATIVE_EXECS, -1, 0},
     {"exit", NATIVE_EXITS, -1, 0},
     {"exit_group", NATIVE_EXITS, -1, 0},
+    {"fadvise64", NATIVE_PLAIN, -1, SYS_fadvise64},
     PLAIN(fallocate),
     PLAIN(fcntl),
     PLAIN(fdatasync),
@@ -65,10 +69,13 @@ static const struct native_call native_calls[] = {
     PLAIN(fsync),
     PLAIN(ftruncate),
     {"getpid", NATIVE_PIDS, -1, 0},
+    {"link", NATIVE_NAMES, 0, SYS_linkat},
     PLAIN(lseek),
     PLAIN(madvise),
     {"memfd_create", NATIVE_NAME, 0, SYS_memfd_create},
     PLAIN(mincore),
+    {"mkdir", NATIVE_PATH, 0, SYS_mkdirat},
+    {"mkdirat", NATIVE_PATH, 1, SYS_mkdirat},
     PLAIN(mlock),
     PLAIN(mlock2),
     PLAIN(mlockall),
@@ -85,16 +92,25 @@ static const struct native_call native_calls[] = {
     {"prctl", NATIVE_PRCTL, 4, SYS_prctl},
     {"pipe", NATIVE_PAIRS, 0, SYS_pipe2},
     {"pipe2", NATIVE_PAIRS, 0, SYS_pipe2},
+    {"posix_fadvise", NATIVE_PLAIN, -1, SYS_fadvise64},
     PLAIN(pread64),
     PLAIN(preadv),
     PLAIN(process_madvise),
     PLAIN(pwrite64),
     PLAIN(pwritev),
     PLAIN(read),
+    PLAIN(readahead),
     PLAIN(readv),
+    {"rename", NATIVE_NAMES, 0, SYS_renameat2},
+    {"renameat", NATIVE_NAMES, 1, SYS_renameat2},
+    {"renameat2", NATIVE_NAMES, 1, SYS_renameat2},
+    {"rmdir", NATIVE_PATH, 0, SYS_unlinkat},
     {"setrlimit", NATIVE_LIMITS, -1, 0},
     {"socketpair", NATIVE_PAIRS, 3, SYS_socketpair},
     {"sync", NATIVE_SYNCS, -1, 0},
+    PLAIN(sync_file_range),
+    {"syncfs", NATIVE_SYNCS, -1, 0},
+    {"truncate", NATIVE_FIRST, 0, SYS_truncate},
     {"unlink", NATIVE_PATH, 0, SYS_unlinkat},
     {"unlinkat", NATIVE_PATH, 1, SYS_unlinkat},
     {"vfork", NATIVE_FORKS, -1, 0},
@@ -136,7 +152,63 @@ static bool do_plain(struct scenario *s, const struct native_call *n, const stru
         native_syscall(s->native, s->pid, n->number, args, text == NULL ? -1 : n->path_at, text));
 }
 
-/* All calls with a path are made as their *at form: directory, path, and two numbers. */
+/* What a script may not do to its own directory, and to what is the host's. */
+static bool path_is_script(struct scenario *s, const struct native_call *n, const struct call *call,
+                           unsigned at)
+{
+    const char *path = call_string(call, at);
+    bool removes = n->number == SYS_unlinkat || n->number == SYS_renameat2;
+    bool makes = n->number == SYS_mkdirat || n->number == SYS_linkat;
+
+    if (removes && native_is_root(path))
+        return scenario_refuse(s, "%s: the scenario's own directory stays on the host", call->name);
+    if (n->kind != NATIVE_OPEN && native_is_device(path))
+        return scenario_refuse(s, "%s: on the host, devices can only be opened", call->name);
+    if (makes && native_is_shm(path))
+        return scenario_refuse(s, "%s: not in the host's /dev/shm", call->name);
+    return true;
+}
+
+/* Two names: of rename and link. */
+static bool do_names(struct scenario *s, const struct native_call *n, const struct call *call,
+                     struct outcome *out)
+{
+    unsigned from_at = (unsigned)n->path_at;
+    unsigned to_at = 2 * from_at + 1; /* behind the first path, or behind a directory as well */
+    uint64_t args[6] = {(uint64_t)AT_FDCWD, 0, (uint64_t)AT_FDCWD, 0, call_number(call, to_at + 1)};
+    char from[PATH_BYTES];
+    char to[PATH_BYTES];
+    int err;
+
+    if (!path_is_script(s, n, call, from_at) || !path_is_script(s, n, call, to_at))
+        return false;
+    err = native_path(s->native, call_string(call, from_at), from, sizeof(from));
+    if (err == 0)
+        err = native_path(s->native, call_string(call, to_at), to, sizeof(to));
+    if (err == -EINVAL)
+        return scenario_refuse(s, "%s: the path leaves the directory of the scenario", call->name);
+    return finish(s, out,
+                  err < 0 ? err : native_names(s->native, s->pid, n->number, args, 1, from, 3, to));
+}
+
+/* What the path of a call brings with it: numbers behind it, and flags that its name stands for. */
+static void path_arguments(const struct native_call *n, const struct call *call, uint64_t args[6])
+{
+    unsigned at = (unsigned)n->path_at;
+
+    if (strcmp(call->name, "creat") == 0)
+        args[2] = O_CREAT | O_WRONLY | O_TRUNC;
+    if (strcmp(call->name, "rmdir") == 0)
+        args[2] = AT_REMOVEDIR;
+    if (n->kind == NATIVE_OPEN && (args[2] & O_CREAT) != 0 && call->arg_count < at + 3)
+        args[3] = DEFAULT_MODE;
+    if (n->number == SYS_mkdirat && call->arg_count < at + 2)
+        args[2] = DIRECTORY_MODE;
+    if (n->kind == NATIVE_FIRST)
+        args[1] = args[2];
+}
+
+/* Calls with a path are made as their *at form: directory, path, and two numbers. */
 static bool do_path(struct scenario *s, const struct native_call *n, const struct call *call,
                     struct outcome *out)
 {
@@ -144,8 +216,11 @@ static bool do_path(struct scenario *s, const struct native_call *n, const struc
     uint64_t args[6] = {(uint64_t)AT_FDCWD, 0, call_number(call, at + 1),
                         call_number(call, at + 2)};
     char path[PATH_BYTES];
-    int err = native_path(s->native, call_string(call, at), path, sizeof(path));
+    int err;
 
+    if (!path_is_script(s, n, call, at))
+        return false;
+    err = native_path(s->native, call_string(call, at), path, sizeof(path));
     /* Devices that are the same for everybody. */
     if (n->kind == NATIVE_OPEN && native_is_device(call_string(call, at))) {
         err = 0;
@@ -156,11 +231,9 @@ static bool do_path(struct scenario *s, const struct native_call *n, const struc
         return scenario_refuse(s, "%s: the path leaves the directory of the scenario", call->name);
     if (err < 0)
         return finish(s, out, err);
-    if (strcmp(call->name, "creat") == 0)
-        args[2] = O_CREAT | O_WRONLY | O_TRUNC;
-    if (n->kind == NATIVE_OPEN && (args[2] & O_CREAT) != 0 && call->arg_count < at + 3)
-        args[3] = DEFAULT_MODE;
-    return finish(s, out, native_syscall(s->native, s->pid, n->number, args, 1, path));
+    path_arguments(n, call, args);
+    return finish(
+        s, out, native_syscall(s->native, s->pid, n->number, args, n->kind != NATIVE_FIRST, path));
 }
 
 /* The child's pid is the one that stands behind '=', else the simulator's, else the next. */
@@ -259,6 +332,33 @@ static bool do_descriptors(struct scenario *s, const struct native_call *n, cons
     return true;
 }
 
+/* sync and syncfs: the script's files only; whether the descriptor is one is asked first. */
+static bool do_syncs(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    uint64_t args[6] = {call_number(call, 0), F_GETFL};
+
+    if (call->arg_count == 0)
+        return finish(s, out, native_sync(s->native));
+    if (!finish(s, out, native_syscall(s->native, s->pid, SYS_fcntl, args, -1, NULL)))
+        return false;
+    if (out->value < 0 || (out->value & O_PATH) != 0) {
+        out->value = -EBADF;
+        return true;
+    }
+    /* Files in memory, which have seals, and what cannot be synced lie in other file systems. */
+    args[1] = F_GET_SEALS;
+    if (!finish(s, out, native_syscall(s->native, s->pid, SYS_fcntl, args, -1, NULL)))
+        return false;
+    if (out->value >= 0) {
+        out->value = 0;
+        return true;
+    }
+    if (!finish(s, out, native_syscall(s->native, s->pid, SYS_fdatasync, args, -1, NULL)))
+        return false;
+    out->value = out->value == -EINVAL ? 0 : native_sync(s->native);
+    return true;
+}
+
 bool scenario_native_call(struct scenario *s, const struct call *call, struct outcome *out)
 {
     const struct native_call *n = native_call_find(call->name);
@@ -271,7 +371,10 @@ bool scenario_native_call(struct scenario *s, const struct call *call, struct ou
         return do_descriptors(s, n, call, out);
     case NATIVE_OPEN:
     case NATIVE_PATH:
+    case NATIVE_FIRST:
         return do_path(s, n, call, out);
+    case NATIVE_NAMES:
+        return do_names(s, n, call, out);
     case NATIVE_FORKS:
         return do_fork(s, call, out);
     case NATIVE_EXECS:
@@ -287,7 +390,7 @@ bool scenario_native_call(struct scenario *s, const struct call *call, struct ou
     case NATIVE_PIDS:
         return finish(s, out, s->pid);
     case NATIVE_SYNCS:
-        return finish(s, out, native_sync(s->native));
+        return do_syncs(s, call, out);
     case NATIVE_LIMITS:
         return finish(s, out,
                       native_setrlimit(s->native, s->pid, call_int(call, 0), call_number(call, 1)));

@@ -1,5 +1,5 @@
 /*
- * smaps() and pagemap(): what areas and pages of the calling process are made of.
+ * smaps(), pagemap() and in_core(): what areas and pages of the calling process are made of.
  *
  * Layer 8. On both engines, smaps compares what follows from rules alone: sizes, flags, locks, and
  * all numbers of private anonymous memory. What the host maps ahead of files, or has made lazily
@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/err.h"
 #include "load/native.h"
@@ -146,7 +147,59 @@ static bool do_pagemap(struct scenario *s, const struct call *call, struct outco
                            (page.present && !page.zero && page.shared == 1) * PAGEMAP_EXCLUSIVE);
 }
 
+/* ---- in core ---- */
+
+/* Of the files on a disk the host holds what others have read and written, too. */
+static bool in_core_is_decided(struct scenario *s, uint64_t va)
+{
+    static const char *const memory[] = {"/memfd:", "/dev/zero", "/dev/shm/"};
+    struct mw_vma area;
+
+    if (scenario_area_next(s, va, &area) < 0 || area.start > va || area.name[0] != '/')
+        return true;
+    for (size_t i = 0; i < sizeof(memory) / sizeof(memory[0]); i++)
+        if (strncmp(area.name, memory[i], strlen(memory[i])) == 0)
+            return true;
+    return false;
+}
+
+static int64_t in_core_ask(struct scenario *s, const struct call *call)
+{
+    uint64_t args[6] = {call_number(call, 0), call_number(call, 1), call_number(call, 2)};
+
+    if (s->side == SIDE_LINUX)
+        return native_syscall(s->native, s->pid, SYS_mincore, args, -1, NULL);
+    return mw_mincore(s->machine, s->pid, args[0], args[1], args[2]);
+}
+
+/*
+ * in_core(address, bytes, vector): mincore, and how many pages it found. Those of files on a disk
+ * are told as 0, in the vector, too. A call that fails has written the vector as far as it came.
+ */
+static bool do_in_core(struct scenario *s, const struct call *call, struct outcome *out)
+{
+    uint64_t start = call_number(call, 0);
+    size_t pages = (size_t)((call_number(call, 1) + 4095) >> 12);
+    struct mw_signal signal;
+    int64_t result;
+    int64_t count = 0;
+
+    if (pages == 0 || pages > sizeof(s->bytes))
+        return scenario_refuse(s, "in_core covers 1 to %zu pages", sizeof(s->bytes));
+    result = in_core_ask(s, call);
+    if (result == -EINVAL || scenario_load(s, call_number(call, 2), pages, &signal) < 0)
+        return finish(out, result);
+    for (size_t i = 0; i < pages; i++) {
+        s->bytes[i] = in_core_is_decided(s, start + (i << 12)) ? s->bytes[i] : 0;
+        count += s->bytes[i] & 1;
+    }
+    if (scenario_store(s, call_number(call, 2), pages, &signal) < 0)
+        return finish(out, result); /* which is -EFAULT */
+    return finish(out, result < 0 ? result : count);
+}
+
 static const struct scenario_entry entries[] = {
+    {"in_core", "nnn", false, false, true, do_in_core},
     {"smaps", "|n", false, false, true, do_smaps},
     {"pagemap", "n", false, false, true, do_pagemap},
 };

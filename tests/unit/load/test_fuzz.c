@@ -47,6 +47,44 @@ static void the_same_seed_makes_the_same_script(void **state)
     free(c);
 }
 
+/* Who a line belongs to: "[p3] ..." is process 3's. */
+static unsigned actor(const char *line)
+{
+    return line[0] == '[' ? (unsigned)line[2] - '0' : 0;
+}
+
+/* vfork and CLONE_VFORK: until the child has called exec or exited, its parent makes no line. */
+static void who_waits_for_a_vfork_child_makes_no_line(void **state)
+{
+    unsigned vforks = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        struct fuzz_script *script = generate(seed, NULL, 6);
+        unsigned awaited[8] = {0}; /* by parent: the child; 0: none */
+        unsigned parent[8] = {0};
+
+        for (unsigned i = 0; i < script->count; i++) {
+            const char *line = script->lines[i];
+            unsigned who = actor(line);
+            unsigned child;
+
+            assert_int_equal(awaited[who], 0);
+            if (strstr(line, "vfork()") != NULL || strstr(line, "CLONE_VFORK") != NULL) {
+                child = (unsigned)strstr(line, " = ")[-1] - '0';
+                awaited[who] = child;
+                parent[child] = who;
+                vforks++;
+            }
+            if ((strstr(line, "exit") != NULL || strstr(line, "execve(") != NULL) &&
+                awaited[parent[who]] == who)
+                awaited[parent[who]] = 0;
+        }
+        free(script);
+    }
+    assert_true(vforks > 20);
+}
+
 static void a_list_of_calls_names_calls(void **state)
 {
     (void)state;
@@ -110,6 +148,34 @@ static void lines_fit_their_room(void **state)
             assert_true(strnlen(script->lines[i], FUZZ_LINE_BYTES) < FUZZ_LINE_BYTES - 1);
         free(script);
     }
+}
+
+/* What writes pages back clears tails at times that only ext4 knows: not where there are tails. */
+static void scripts_that_sync_have_files_of_whole_pages(void **state)
+{
+    unsigned syncing = 0;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct fuzz_script *script = generate(seed, NULL, 3);
+        unsigned syncs = count_with(script, "fdatasync(") + count_with(script, "fsync(") +
+                         count_with(script, "|O_SYNC") + count_with(script, "MS_SYNC") +
+                         count_with(script, "sync_file_range(");
+
+        assert_true(count_with(script, "fallocate(") > 0 || count_with(script, "mkdir(") > 0);
+        syncing += syncs > 0;
+        for (unsigned i = 0; syncs > 0 && i < script->count; i++) {
+            const char *call = strstr(script->lines[i], "truncate(");
+            unsigned bytes = 0;
+
+            if (call == NULL)
+                continue;
+            assert_int_equal(sscanf(strchr(call, ','), ", %u)", &bytes), 1);
+            assert_int_equal(bytes % 4096, 0);
+        }
+        free(script);
+    }
+    assert_true(syncing > 20 && syncing < 80);
 }
 
 /* ---- shrinking ---- */
@@ -183,12 +249,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_makes_the_same_script),
+        cmocka_unit_test(who_waits_for_a_vfork_child_makes_no_line),
         cmocka_unit_test(a_list_of_calls_names_calls),
         cmocka_unit_test(only_the_calls_that_are_asked_for_are_made),
         cmocka_unit_test(processes_act_while_they_live),
         cmocka_unit_test(lines_fit_their_room),
         cmocka_unit_test(a_script_shrinks_to_the_lines_that_matter),
         cmocka_unit_test(a_trial_that_fails_ends_the_shrinking),
+        cmocka_unit_test(scripts_that_sync_have_files_of_whole_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

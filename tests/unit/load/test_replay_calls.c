@@ -96,6 +96,75 @@ static void waitid_reaps_whom_the_log_names(void **state)
     world_end(&w);
 }
 
+/* ---- names and room of files ---- */
+
+static void names_move_as_the_log_says(void **state)
+{
+    struct world w;
+
+    (void)state;
+    run(&w, LOG_HEAD "100 mkdir(\"/var\", 0755) = 0\n"
+                     "100 mkdirat(AT_FDCWD, \"/var/d\", 0755) = 0\n"
+                     "100 openat(AT_FDCWD, \"/tmp/new\", O_RDWR|O_CREAT, 0644) = 3\n"
+                     "100 fallocate(3, 0, 0, 8192) = 0\n"
+                     "100 openat(AT_FDCWD, \"/etc/old\", O_RDONLY) = 4\n"
+                     "100 rename(\"/tmp/new\", \"/etc/old\") = 0\n"
+                     "100 fstat(3, {st_mode=S_IFREG|0644, st_size=12288, ...}) = 0\n"
+                     "100 renameat2(AT_FDCWD, \"/etc/old\", AT_FDCWD, \"/var/d/last\", "
+                     "RENAME_NOREPLACE) = 0\n"
+                     "100 rename(\"/never/seen\", \"/also/not\") = 0\n"
+                     "100 rename(\"/never/seen\", \"/x\") = -1 ENOENT (No such file)\n"
+                     "100 rmdir(\"/nowhere\") = 0\n"
+                     "100 unlinkat(AT_FDCWD, \"/var/e\", AT_REMOVEDIR) = 0\n");
+    assert_int_equal(mw_file_size(w.machine, "/tmp/new"), -ENOENT);
+    assert_int_equal(mw_file_size(w.machine, "/etc/old"), -ENOENT);
+    assert_int_equal(mw_file_size(w.machine, "/var/d/last"), 12288);
+    assert_int_equal(w.result.calls_differing, 0);
+    assert_true(w.result.calls_checked >= 6);
+    world_end(&w);
+}
+
+/* An unknown file that takes the place of a known one: what was there is gone. */
+static void a_file_that_nobody_opened_replaces_one_that_was(void **state)
+{
+    struct world w;
+
+    (void)state;
+    run(&w, LOG_HEAD "100 openat(AT_FDCWD, \"/f\", O_RDWR|O_CREAT, 0644) = 3\n"
+                     "100 ftruncate(3, 5000) = 0\n"
+                     "100 close(3) = 0\n"
+                     "100 rename(\"/f.tmp\", \"/f\") = 0\n");
+    assert_int_equal(mw_file_size(w.machine, "/f"), -ENOENT);
+    assert_int_equal(w.result.calls_differing, 0);
+    world_end(&w);
+}
+
+static void files_are_synced_and_sized_as_the_log_says(void **state)
+{
+    struct world w;
+    struct mw_stats stats;
+
+    (void)state;
+    run(&w, LOG_HEAD "100 openat(AT_FDCWD, \"/f\", O_RDWR|O_CREAT, 0644) = 3\n"
+                     "100 fallocate(3, 0, 0, 8192) = 0\n"
+                     "100 fallocate(3, FALLOC_FL_KEEP_SIZE|FALLOC_FL_PUNCH_HOLE, 0, 4096) = 0\n"
+                     "100 fallocate(3, FALLOC_FL_COLLAPSE_RANGE, 0, 4096) = 0\n"
+                     "100 fadvise64(3, 0, 0, POSIX_FADV_WILLNEED) = 0\n"
+                     "100 readahead(3, 0, 8192) = 0\n"
+                     "100 sync_file_range(3, 0, 0, SYNC_FILE_RANGE_WRITE) = 0\n"
+                     "100 fdatasync(3) = 0\n"
+                     "100 syncfs(3) = 0\n"
+                     "100 truncate(\"/f\", 100) = 0\n"
+                     "100 truncate(\"/unknown\", 100) = 0\n"
+                     "100 fdatasync(9) = 0\n");
+    assert_int_equal(mw_file_size(w.machine, "/f"), 100);
+    assert_int_equal(mw_file_size(w.machine, "/unknown"), -ENOENT);
+    assert_int_equal(w.result.calls_differing, 0);
+    mw_stats(w.machine, &stats);
+    assert_true(stats.blocks.flushes > 0);
+    world_end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +172,9 @@ int main(void)
         cmocka_unit_test(advice_is_given_to_what_the_log_never_mapped),
         cmocka_unit_test(a_file_is_as_long_as_fstat_and_mremap_show),
         cmocka_unit_test(waitid_reaps_whom_the_log_names),
+        cmocka_unit_test(names_move_as_the_log_says),
+        cmocka_unit_test(a_file_that_nobody_opened_replaces_one_that_was),
+        cmocka_unit_test(files_are_synced_and_sized_as_the_log_says),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
