@@ -22,7 +22,7 @@ static void config_list(FILE *out)
     for (unsigned i = 0; (key = mw_config_key(i, &help)) != NULL; i++) {
         if (!config_text_format(&config, &words, key, value, sizeof(value)))
             value[0] = '\0';
-        fprintf(out, "%-20s %-12s %s\n", key, value, help);
+        fprintf(out, "%-22s %-12s %s\n", key, value, help);
     }
 }
 

@@ -30,11 +30,9 @@ static int main_version(void)
 
 static int main_choose(int argc, char **argv)
 {
-    static const struct subcommand subcommands[] = {{"run", tool_run},
-                                                    {"fuzz", tool_fuzz},
-                                                    {"record", tool_record},
-                                                    {"config", tool_config},
-                                                    {"help", main_help}};
+    static const struct subcommand subcommands[] = {
+        {"run", tool_run},       {"fuzz", tool_fuzz},   {"record", tool_record},
+        {"config", tool_config}, {"image", tool_image}, {"help", main_help}};
     const char *name = argv[1];
 
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)

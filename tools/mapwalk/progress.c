@@ -27,7 +27,7 @@ static uint64_t progress_total(const char *const *files, unsigned count)
 
 void progress_init(struct progress *p, const char *const *files, unsigned count)
 {
-    *p = (struct progress){.on = isatty(STDERR_FILENO) == 1};
+    *p = (struct progress){.on = isatty(STDERR_FILENO) == 1, .unit = "lines"};
     if (!p->on)
         return;
     p->total_bytes = progress_total(files, count);
@@ -49,11 +49,11 @@ static bool progress_due(struct progress *p)
     return true;
 }
 
-void progress_show(struct progress *p, uint64_t bytes_done, uint64_t lines_done)
+void progress_show(struct progress *p, uint64_t bytes_done, uint64_t units_done)
 {
     if (!p->on || !progress_due(p))
         return;
-    fprintf(stderr, "\r%" PRIu64 " MiB, %" PRIu64 " lines", bytes_done >> 20, lines_done);
+    fprintf(stderr, "\r%" PRIu64 " MiB, %" PRIu64 " %s", bytes_done >> 20, units_done, p->unit);
     if (p->total_bytes != 0 && bytes_done <= p->total_bytes)
         fprintf(stderr, ", %.1f %%", 100.0 * (double)bytes_done / (double)p->total_bytes);
     fputs("\033[K", stderr);

@@ -14,6 +14,7 @@
 struct progress {
     bool on;              /* standard error is a terminal */
     bool shown;           /* there is a line to be cleared */
+    const char *unit;     /* of what is counted beside bytes; "lines" at first */
     uint64_t total_bytes; /* of all input files; 0: unknown */
     struct timespec last; /* when it was shown last */
 };
@@ -22,7 +23,7 @@ struct progress {
 void progress_init(struct progress *p, const char *const *files, unsigned count);
 
 /* Shows the line unless it was shown less than half a second ago. */
-void progress_show(struct progress *p, uint64_t bytes_done, uint64_t lines_done);
+void progress_show(struct progress *p, uint64_t bytes_done, uint64_t units_done);
 
 /* Clears the line, for a message or the end. */
 void progress_clear(struct progress *p);

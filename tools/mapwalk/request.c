@@ -33,6 +33,7 @@ enum request_option {
     REQUEST_MODE,
     REQUEST_TLB,
     REQUEST_DISK,
+    REQUEST_IMAGE,
     REQUEST_SEED
 };
 
@@ -56,6 +57,7 @@ static const struct option request_options[] = {
     {"mode", required_argument, NULL, REQUEST_MODE},
     {"tlb", required_argument, NULL, REQUEST_TLB},
     {"disk", required_argument, NULL, REQUEST_DISK},
+    {"image", required_argument, NULL, REQUEST_IMAGE},
     {"seed", required_argument, NULL, REQUEST_SEED},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0}};
@@ -134,6 +136,9 @@ static int request_machine_option(struct request *r, int option, char *argument)
         break;
     case REQUEST_DISK:
         request_setting_add(r, "disk", argument);
+        break;
+    case REQUEST_IMAGE:
+        request_setting_add(r, "disk-image", argument);
         break;
     case REQUEST_SEED:
         request_setting_add(r, "seed", argument);

@@ -176,6 +176,28 @@ static int run_configure(const struct run *run, struct mw_config *config)
     return status != TOOL_OK ? status : request_validate(config);
 }
 
+/* Where the disk is not of our making, it is what can be wrong with a machine. */
+static void run_complain_machine(const struct mw_config *config, int err)
+{
+    const char *disk = config->disk_image[0] != '\0' ? config->disk_image : config->disk_nbd;
+
+    if (disk[0] == '\0')
+        tool_complain("the machine cannot be built: %s", strerror(-err));
+    else if (err == -EBUSY)
+        tool_complain("%s: another program has this image open", disk);
+    else if (err == -EUCLEAN)
+        tool_complain("%s: not an ext2 or ext3 file system, or a damaged one", disk);
+    else if (err == -EINVAL)
+        tool_complain("%s: not a disk: its size is no multiple of %u", disk,
+                      config->disk_direct ? 4096u : 1024u);
+    else if (err == -ENOTSUP && disk == config->disk_image)
+        tool_complain("%s: its file system has no O_DIRECT", disk);
+    else if (err == -ENOTSUP)
+        tool_complain("%s: built without libnbd", disk);
+    else
+        tool_complain("%s: %s", disk, strerror(-err));
+}
+
 static int run_make_machine(struct run *run)
 {
     struct mw_config config;
@@ -187,7 +209,7 @@ static int run_make_machine(struct run *run)
     err = mw_machine_new(&config, &run->machine);
     if (err == 0)
         return TOOL_OK;
-    tool_complain("the machine cannot be built: %s", strerror(-err));
+    run_complain_machine(&config, err);
     return err == -EINVAL ? TOOL_USAGE : tool_exit_of(err);
 }
 

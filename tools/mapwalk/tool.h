@@ -19,7 +19,8 @@
  */
 enum tool_exit {
     TOOL_OK = 0,
-    TOOL_DIFFERS = 1,   /* an expectation of a scenario failed; with --strict: a log differed */
+    TOOL_DIFFERS = 1,   /* an expectation of a scenario failed; with --strict: a log differed; an
+                           image has faults, or something could not be copied as it is */
     TOOL_USAGE = 2,     /* the command line cannot be understood */
     TOOL_INPUT = 3,     /* (part of) the input cannot be understood */
     TOOL_RESOURCES = 4, /* out of memory, frames or disk blocks, host's or simulated */
@@ -51,6 +52,7 @@ int tool_run(int argc, char **argv);
 int tool_fuzz(int argc, char **argv);
 int tool_record(int argc, char **argv);
 int tool_config(int argc, char **argv);
+int tool_image(int argc, char **argv);
 
 /* Help: the whole (topic NULL), of a subcommand, or "tlb". False: there is no such topic. */
 bool usage_print(FILE *out, const char *topic);

@@ -11,8 +11,9 @@ static const char usage_main[] =
     "usage: mapwalk run [OPTION]... FILE...            run a scenario, or replay logs\n"
     "       mapwalk fuzz [OPTION]...                    compare with the host's Linux at random\n"
     "       mapwalk record [-o FILE] -- PROGRAM [ARG]...  record a log of a program's accesses\n"
+    "       mapwalk image COMMAND IMAGE [ARG]...        make, fill, empty, look at disk images\n"
     "       mapwalk config                              list what --set can set\n"
-    "       mapwalk help [run|fuzz|record|config|tlb]\n"
+    "       mapwalk help [run|fuzz|record|image|config|tlb]\n"
     "       mapwalk --version\n"
     "\n"
     "examples:\n"
@@ -21,7 +22,8 @@ static const char usage_main[] =
     "  strace -f -o ls.strace ls; mapwalk run ls.strace\n"
     "  mapwalk record -o ls.lackey -- ls; mapwalk run ls.lackey\n"
     "\n"
-    "exit status: 0 done; 1 an expectation failed, or simulator and Linux differ; 2 usage;\n"
+    "exit status: 0 done; 1 an expectation failed, simulator and Linux differ, or an image has\n"
+    "             faults; 2 usage;\n"
     "             3 input not understood;\n"
     "             4 out of memory or disk space; 5 a file cannot be opened, read or written;\n"
     "             6 with detect-stale: the simulated kernel left out a fence\n";
@@ -56,6 +58,7 @@ static const char usage_run[] =
     "      --set KEY=VALUE    set any key; may be repeated; the last one counts\n"
     "      --ram SIZE         --mode sv39|sv48|sv57     --tlb SETSxWAYS|NAME\n"
     "      --disk SIZE        --seed NUMBER\n"
+    "      --image FILE       the disk is this image (`mapwalk image'), which is written to\n"
     "      --check            run the checkers after every call and fault (slow)\n"
     "      --quantum N        lines of one log before the next one's turn (4096)\n"
     "  -h, --help             this text\n"
@@ -65,6 +68,7 @@ static const char usage_run[] =
     "  mapwalk run --json --tlb 16x2 sort.lackey | jq .tlb\n"
     "  mapwalk run --tlb two-level --set tlb.l2=512x4/plru sort.lackey\n"
     "  mapwalk run --events e.jsonl --ram 64M a.strace\n"
+    "  mapwalk run --image disk.img --set disk-cache=yes --set disk-latency=hdd lesson.mw\n"
     "  zstdcat ls.lackey.zst | mapwalk run -\n";
 
 static const char usage_fuzz[] =
@@ -111,6 +115,39 @@ static const char usage_record[] =
     "  mapwalk record -o make.%p.lackey -- make; mapwalk run make.*.lackey\n"
     "  mapwalk record -o - -- ls | mapwalk run -\n";
 
+static const char usage_image[] =
+    "usage: mapwalk image create --size SIZE [--journal=no] IMAGE\n"
+    "       mapwalk image import IMAGE DIR PATH   the host's directory (or file) into the image\n"
+    "       mapwalk image export IMAGE PATH DIR   a directory (or file) of the image to the host\n"
+    "       mapwalk image ls IMAGE [PATH]\n"
+    "       mapwalk image cat IMAGE PATH\n"
+    "       mapwalk image check IMAGE\n"
+    "\n"
+    "Images are ext2 file systems in a file, with ext3's journal: e2fsck, debugfs, mke2fs -d and\n"
+    "mount -o loop read and write them, too. A PATH begins with a slash. While an image is open "
+    "it\n"
+    "is locked. The same tree gives the same image, byte for byte: contents, permission bits, "
+    "hard\n"
+    "and symbolic links are kept; owners and times are not.\n"
+    "\n"
+    "      --size SIZE       takes K, M, G and T; the file is sparse\n"
+    "      --journal=yes|no  (yes, from 16M on)\n"
+    "  -h, --help            this text\n"
+    "\n"
+    "What import and export cannot copy they name and leave out, and go on: a file is there as a\n"
+    "whole or not at all. export writes nowhere but below DIR, whatever the image holds. cat, ls,\n"
+    "export and check change nothing in the image.\n"
+    "\n"
+    "exit status: 0 done; 1 the image has faults, or sockets, fifos or devices were left out;\n"
+    "             2 usage; 3 no image that can be used, or damaged; 4 the disk is full; 5 a file\n"
+    "             cannot be opened, read or written, or somebody has it locked\n"
+    "\n"
+    "examples:\n"
+    "  mapwalk image create --size 64M disk.img\n"
+    "  mapwalk image import disk.img ./tree /data; mapwalk image ls disk.img /data\n"
+    "  mapwalk image cat disk.img /data/notes.txt | head\n"
+    "  mapwalk image export disk.img /data ./copy; mapwalk image check disk.img\n";
+
 static const char usage_config[] =
     "usage: mapwalk config\n"
     "\n"
@@ -151,6 +188,8 @@ static const char *usage_text(const char *topic)
         return usage_fuzz;
     if (strcmp(topic, "record") == 0)
         return usage_record;
+    if (strcmp(topic, "image") == 0)
+        return usage_image;
     if (strcmp(topic, "tlb") == 0)
         return usage_tlb;
     return strcmp(topic, "config") == 0 ? usage_config : NULL;

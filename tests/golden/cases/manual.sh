@@ -1,6 +1,6 @@
 # The manual page and the help texts name the same options, and the page has no mistakes that man would notice.
 options() { grep -o -- '--[a-z][a-z-]*' | sort -u; }
-for topic in run fuzz record; do
+for topic in run fuzz record image; do
     mapwalk help $topic | options
 done | sort -u >help
 {
