@@ -123,6 +123,9 @@ static int regular_allocate(struct open_file *file, int mode, uint64_t offset, u
 
     if (end > FILE_BYTES_MOST)
         return -EFBIG;
+    /* Beyond the end there is nothing to punch, and what mappings show there stays. */
+    if ((mode & FALLOC_FL_PUNCH_HOLE) && offset >= file_map_bytes(map))
+        return 0;
     if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
         err = cache_punch(map, offset, end);
     if (err != 0 || (mode & FALLOC_FL_PUNCH_HOLE))
