@@ -64,6 +64,10 @@ struct outcome {
     struct mw_signal signal;
 };
 
+/* The arguments of `call` by index, as numbers; for functions that execute calls. */
+#define ARG(index) call_number(call, (index))
+#define INT(index) call_int(call, (index))
+
 /*
  * Executes a call whose arguments fit the signature. False: it was refused, and the user was told
  * why.
@@ -187,6 +191,14 @@ void scenario_show_remark(struct scenario *s, const char *format, ...)
 /* Tells where the engines differ, and remembers that they do. Returns false. */
 bool scenario_differ(struct scenario *s, const char *what, const char *simulator,
                      const char *native);
+
+/* What a call came to; true, as all that could be wrong with the line itself was told before. */
+static inline bool outcome_value(struct outcome *o, int64_t value)
+{
+    o->kind = OUTCOME_VALUE;
+    o->value = value;
+    return true;
+}
 
 /* Is this result a negative errno? */
 static inline bool outcome_is_error(const struct outcome *o)

@@ -15,34 +15,25 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
-#define ARG(index) call_number(call, (index))
-#define INT(index) call_int(call, (index))
-
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 static bool do_mmap(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mmap(s->machine, s->pid, ARG(0), ARG(1), INT(2), INT(3), INT(4), ARG(5)));
+    return outcome_value(
+        out, mw_mmap(s->machine, s->pid, ARG(0), ARG(1), INT(2), INT(3), INT(4), ARG(5)));
 }
 
 static bool do_munmap(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_munmap(s->machine, s->pid, ARG(0), ARG(1)));
+    return outcome_value(out, mw_munmap(s->machine, s->pid, ARG(0), ARG(1)));
 }
 
 static bool do_mprotect(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mprotect(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
+    return outcome_value(out, mw_mprotect(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
 }
 
 static bool do_msync(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_msync(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
+    return outcome_value(out, mw_msync(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
 }
 
 /* The new address stands only where flags speak of one (mremap(2)). */
@@ -51,48 +42,48 @@ static bool do_mremap(struct scenario *s, const struct call *call, struct outcom
     int flags = call->arg_count > 3 ? INT(3) : 0;
     uint64_t target = call->arg_count > 4 ? ARG(4) : 0;
 
-    return finish(out, mw_mremap(s->machine, s->pid, ARG(0), ARG(1), ARG(2), flags, target));
+    return outcome_value(out, mw_mremap(s->machine, s->pid, ARG(0), ARG(1), ARG(2), flags, target));
 }
 
 static bool do_madvise(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_madvise(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
+    return outcome_value(out, mw_madvise(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
 }
 
 static bool do_mincore(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mincore(s->machine, s->pid, ARG(0), ARG(1), ARG(2)));
+    return outcome_value(out, mw_mincore(s->machine, s->pid, ARG(0), ARG(1), ARG(2)));
 }
 
 static bool do_mlock(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mlock(s->machine, s->pid, ARG(0), ARG(1)));
+    return outcome_value(out, mw_mlock(s->machine, s->pid, ARG(0), ARG(1)));
 }
 
 static bool do_mlock2(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mlock2(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
+    return outcome_value(out, mw_mlock2(s->machine, s->pid, ARG(0), ARG(1), INT(2)));
 }
 
 static bool do_munlock(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_munlock(s->machine, s->pid, ARG(0), ARG(1)));
+    return outcome_value(out, mw_munlock(s->machine, s->pid, ARG(0), ARG(1)));
 }
 
 static bool do_mlockall(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mlockall(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_mlockall(s->machine, s->pid, INT(0)));
 }
 
 static bool do_munlockall(struct scenario *s, const struct call *call, struct outcome *out)
 {
     (void)call;
-    return finish(out, mw_munlockall(s->machine, s->pid));
+    return outcome_value(out, mw_munlockall(s->machine, s->pid));
 }
 
 static bool do_mseal(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mseal(s->machine, s->pid, ARG(0), ARG(1), ARG(2)));
+    return outcome_value(out, mw_mseal(s->machine, s->pid, ARG(0), ARG(1), ARG(2)));
 }
 
 /* PR_SET_VMA's name may stand in the line itself, as strace prints it. */
@@ -101,40 +92,42 @@ static bool do_prctl(struct scenario *s, const struct call *call, struct outcome
     uint64_t name = call->arg_count > 4 ? ARG(4) : 0;
 
     if (call->arg_count <= 4 || call->args[4].kind != CALL_ARG_STRING)
-        return finish(out, mw_prctl(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3), name));
+        return outcome_value(out,
+                             mw_prctl(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3), name));
     if ((uint64_t)INT(0) != PR_SET_VMA || ARG(1) != PR_SET_VMA_ANON_NAME)
         return scenario_refuse(s, "prctl: only PR_SET_VMA has a name");
-    return finish(out, mw_set_vma_name(s->machine, s->pid, ARG(2), ARG(3), call_string(call, 4)));
+    return outcome_value(out,
+                         mw_set_vma_name(s->machine, s->pid, ARG(2), ARG(3), call_string(call, 4)));
 }
 
 static bool do_process_madvise(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_process_madvise(s->machine, s->pid, INT(0), ARG(1), ARG(2), INT(3),
-                                          (unsigned)INT(4)));
+    return outcome_value(out, mw_process_madvise(s->machine, s->pid, INT(0), ARG(1), ARG(2), INT(3),
+                                                 (unsigned)INT(4)));
 }
 
 /* The soft limit, as a plain number. */
 static bool do_setrlimit(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(
+    return outcome_value(
         out, mw_setrlimit(s->machine, s->pid, INT(0), scenario_window_limit(s, INT(0), ARG(1))));
 }
 
 static bool do_brk(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_brk(s->machine, s->pid, ARG(0)));
+    return outcome_value(out, mw_brk(s->machine, s->pid, ARG(0)));
 }
 
 static bool do_open(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_open(s->machine, s->pid, call_string(call, 0), INT(1)));
+    return outcome_value(out, mw_open(s->machine, s->pid, call_string(call, 0), INT(1)));
 }
 
 static bool do_creat(struct scenario *s, const struct call *call, struct outcome *out)
 {
     int flags = O_CREAT | O_WRONLY | O_TRUNC;
 
-    return finish(out, mw_open(s->machine, s->pid, call_string(call, 0), flags));
+    return outcome_value(out, mw_open(s->machine, s->pid, call_string(call, 0), flags));
 }
 
 bool scenario_check_at(struct scenario *s, const struct call *call, unsigned fd_at)
@@ -147,17 +140,17 @@ bool scenario_check_at(struct scenario *s, const struct call *call, unsigned fd_
 static bool do_openat(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return scenario_check_at(s, call, 0) &&
-           finish(out, mw_open(s->machine, s->pid, call_string(call, 1), INT(2)));
+           outcome_value(out, mw_open(s->machine, s->pid, call_string(call, 1), INT(2)));
 }
 
 static bool do_close(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_close(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_close(s->machine, s->pid, INT(0)));
 }
 
 static bool do_lseek(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_lseek(s->machine, s->pid, INT(0), (int64_t)ARG(1), INT(2)));
+    return outcome_value(out, mw_lseek(s->machine, s->pid, INT(0), (int64_t)ARG(1), INT(2)));
 }
 
 static const struct scenario_entry calls[] = {

@@ -11,34 +11,24 @@
 #include "base/err.h"
 #include "load/scenario_call.h"
 
-#define ARG(index) call_number(call, (index))
-#define INT(index) call_int(call, (index))
-
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 static bool do_dup(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_dup(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_dup(s->machine, s->pid, INT(0)));
 }
 
 static bool do_dup2(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_dup2(s->machine, s->pid, INT(0), INT(1)));
+    return outcome_value(out, mw_dup2(s->machine, s->pid, INT(0), INT(1)));
 }
 
 static bool do_dup3(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_dup3(s->machine, s->pid, INT(0), INT(1), INT(2)));
+    return outcome_value(out, mw_dup3(s->machine, s->pid, INT(0), INT(1), INT(2)));
 }
 
 static bool do_fcntl(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_fcntl(s->machine, s->pid, INT(0), INT(1), ARG(2)));
+    return outcome_value(out, mw_fcntl(s->machine, s->pid, INT(0), INT(1), ARG(2)));
 }
 
 /* ---- two at once ---- */
@@ -65,7 +55,7 @@ static bool do_pipe(struct scenario *s, const struct call *call, struct outcome 
 {
     int fds[2] = {0, 0};
 
-    finish(out, mw_pipe2(s->machine, s->pid, fds, INT(1)));
+    outcome_value(out, mw_pipe2(s->machine, s->pid, fds, INT(1)));
     return out->value < 0 || scenario_check_pair(s, call, 0, fds);
 }
 
@@ -73,13 +63,14 @@ static bool do_socketpair(struct scenario *s, const struct call *call, struct ou
 {
     int fds[2] = {0, 0};
 
-    finish(out, mw_socketpair(s->machine, s->pid, INT(0), INT(1), INT(2), fds));
+    outcome_value(out, mw_socketpair(s->machine, s->pid, INT(0), INT(1), INT(2), fds));
     return out->value < 0 || scenario_check_pair(s, call, 3, fds);
 }
 
 static bool do_memfd_create(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_memfd_create(s->machine, s->pid, call_string(call, 0), (unsigned)INT(1)));
+    return outcome_value(
+        out, mw_memfd_create(s->machine, s->pid, call_string(call, 0), (unsigned)INT(1)));
 }
 
 /* ---- moving data ---- */
@@ -89,7 +80,7 @@ static bool finish_transfer(struct scenario *s, const struct call *call, struct 
 {
     if (moved == -EAGAIN && !(mw_fcntl(s->machine, s->pid, INT(0), F_GETFL, 0) & O_NONBLOCK))
         return scenario_refuse(s, "%s would wait for ever", call->name);
-    return finish(out, moved);
+    return outcome_value(out, moved);
 }
 
 static bool do_read(struct scenario *s, const struct call *call, struct outcome *out)
@@ -114,22 +105,22 @@ static bool do_writev(struct scenario *s, const struct call *call, struct outcom
 
 static bool do_pread(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_pread(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
+    return outcome_value(out, mw_pread(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_pwrite(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_pwrite(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
+    return outcome_value(out, mw_pwrite(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_preadv(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_preadv(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
+    return outcome_value(out, mw_preadv(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_pwritev(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_pwritev(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
+    return outcome_value(out, mw_pwritev(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static const struct scenario_entry calls[] = {

@@ -15,16 +15,6 @@
 #include "hw/mode.h"
 #include "load/scenario_call.h"
 
-#define ARG(index) call_number(call, (index))
-#define INT(index) call_int(call, (index))
-
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 /* ---- built-in handlers ---- */
 
 /* A handler that a scenario has set; lives as long as the scenario does. */
@@ -162,10 +152,11 @@ static bool do_on_fault(struct scenario *s, const struct call *call, struct outc
         return scenario_refuse(s, "on_fault: the handlers are map_file, zero, copy, kill, none");
     context = handler_new(s, call);
     if (context == NULL)
-        return finish(out, -ENOMEM);
+        return outcome_value(out, -ENOMEM);
     if (ARG(1) == 0)
-        return finish(out, mw_set_fault_handler(s->machine, s->pid, handler, context));
-    return finish(out, mw_set_range_handler(s->machine, s->pid, ARG(0), ARG(1), handler, context));
+        return outcome_value(out, mw_set_fault_handler(s->machine, s->pid, handler, context));
+    return outcome_value(
+        out, mw_set_range_handler(s->machine, s->pid, ARG(0), ARG(1), handler, context));
 }
 
 /* The machine lives on; what the scenario's handlers point to does not. */
@@ -193,29 +184,31 @@ void scenario_drop_handlers(struct scenario *s)
 
 static bool do_userfaultfd(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return check_side(s, call) && finish(out, mw_uffd_open(s->machine, s->pid, (unsigned)ARG(0)));
+    return check_side(s, call) &&
+           outcome_value(out, mw_uffd_open(s->machine, s->pid, (unsigned)ARG(0)));
 }
 
 static bool do_uffd_close(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return check_side(s, call) && finish(out, mw_uffd_close(s->machine, INT(0)));
+    return check_side(s, call) && outcome_value(out, mw_uffd_close(s->machine, INT(0)));
 }
 
 static bool do_uffd_api(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return check_side(s, call) && finish(out, mw_uffd_api(s->machine, INT(0), UFFD_API, ARG(1)));
+    return check_side(s, call) &&
+           outcome_value(out, mw_uffd_api(s->machine, INT(0), UFFD_API, ARG(1)));
 }
 
 static bool do_uffd_register(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return check_side(s, call) &&
-           finish(out, mw_uffd_register(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
+           outcome_value(out, mw_uffd_register(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_uffd_unregister(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return check_side(s, call) &&
-           finish(out, mw_uffd_unregister(s->machine, INT(0), ARG(1), ARG(2)));
+           outcome_value(out, mw_uffd_unregister(s->machine, INT(0), ARG(1), ARG(2)));
 }
 
 /* The message's address, with its flags in the lowest bits. */
@@ -227,36 +220,37 @@ static bool do_uffd_read(struct scenario *s, const struct call *call, struct out
     if (!check_side(s, call))
         return false;
     err = mw_uffd_read(s->machine, INT(0), &message);
-    return finish(out, err < 0 ? err : (int64_t)(page_floor(message.va) | message.flags));
+    return outcome_value(out, err < 0 ? err : (int64_t)(page_floor(message.va) | message.flags));
 }
 
 static bool do_uffd_copy(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return check_side(s, call) &&
-           finish(out, mw_uffd_copy(s->machine, s->pid, INT(0), ARG(1), ARG(2), ARG(3), ARG(4)));
+    return check_side(s, call) && outcome_value(out, mw_uffd_copy(s->machine, s->pid, INT(0),
+                                                                  ARG(1), ARG(2), ARG(3), ARG(4)));
 }
 
 static bool do_uffd_zeropage(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return check_side(s, call) &&
-           finish(out, mw_uffd_zeropage(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
+           outcome_value(out, mw_uffd_zeropage(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_uffd_continue(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return check_side(s, call) &&
-           finish(out, mw_uffd_continue(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
+           outcome_value(out, mw_uffd_continue(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_uffd_writeprotect(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return check_side(s, call) &&
-           finish(out, mw_uffd_writeprotect(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
+           outcome_value(out, mw_uffd_writeprotect(s->machine, INT(0), ARG(1), ARG(2), ARG(3)));
 }
 
 static bool do_uffd_wake(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return check_side(s, call) && finish(out, mw_uffd_wake(s->machine, INT(0), ARG(1), ARG(2)));
+    return check_side(s, call) &&
+           outcome_value(out, mw_uffd_wake(s->machine, INT(0), ARG(1), ARG(2)));
 }
 
 static const struct scenario_entry entries[] = {

@@ -14,79 +14,69 @@
 #include "load/native.h"
 #include "load/scenario_call.h"
 
-#define ARG(index) call_number(call, (index))
-#define INT(index) call_int(call, (index))
-
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 /* ---- making it durable ---- */
 
 static bool do_fsync(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_fsync(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_fsync(s->machine, s->pid, INT(0)));
 }
 
 static bool do_fdatasync(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_fdatasync(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_fdatasync(s->machine, s->pid, INT(0)));
 }
 
 static bool do_syncfs(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_syncfs(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_syncfs(s->machine, s->pid, INT(0)));
 }
 
 static bool do_sync(struct scenario *s, const struct call *call, struct outcome *out)
 {
     (void)call;
-    return finish(out, mw_sync(s->machine));
+    return outcome_value(out, mw_sync(s->machine));
 }
 
 static bool do_sync_file_range(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out,
-                  mw_sync_file_range(s->machine, s->pid, INT(0), ARG(1), ARG(2), (unsigned)INT(3)));
+    return outcome_value(
+        out, mw_sync_file_range(s->machine, s->pid, INT(0), ARG(1), ARG(2), (unsigned)INT(3)));
 }
 
 /* ---- sizes, room, advice ---- */
 
 static bool do_ftruncate(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_ftruncate(s->machine, s->pid, INT(0), ARG(1)));
+    return outcome_value(out, mw_ftruncate(s->machine, s->pid, INT(0), ARG(1)));
 }
 
 static bool do_truncate(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_truncate(s->machine, s->pid, call_string(call, 0), ARG(1)));
+    return outcome_value(out, mw_truncate(s->machine, s->pid, call_string(call, 0), ARG(1)));
 }
 
 static bool do_fallocate(struct scenario *s, const struct call *call, struct outcome *out)
 {
     if (INT(1) & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE))
         return scenario_refuse(s, "fallocate: ranges are neither collapsed nor inserted");
-    return finish(out, mw_fallocate(s->machine, s->pid, INT(0), INT(1), ARG(2), ARG(3)));
+    return outcome_value(out, mw_fallocate(s->machine, s->pid, INT(0), INT(1), ARG(2), ARG(3)));
 }
 
 static bool do_fadvise(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_fadvise(s->machine, s->pid, INT(0), ARG(1), ARG(2), INT(3)));
+    return outcome_value(out, mw_fadvise(s->machine, s->pid, INT(0), ARG(1), ARG(2), INT(3)));
 }
 
 static bool do_readahead(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_readahead(s->machine, s->pid, INT(0), ARG(1), ARG(2)));
+    return outcome_value(out, mw_readahead(s->machine, s->pid, INT(0), ARG(1), ARG(2)));
 }
 
 /* ---- names ---- */
 
 static bool do_unlink(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_unlink(s->machine, s->pid, call_string(call, 0)));
+    return outcome_value(out, mw_unlink(s->machine, s->pid, call_string(call, 0)));
 }
 
 static bool do_unlinkat(struct scenario *s, const struct call *call, struct outcome *out)
@@ -95,14 +85,14 @@ static bool do_unlinkat(struct scenario *s, const struct call *call, struct outc
 
     if (!scenario_check_at(s, call, 0))
         return false;
-    return finish(out, INT(2) & AT_REMOVEDIR ? mw_rmdir(s->machine, s->pid, path)
-                                             : mw_unlink(s->machine, s->pid, path));
+    return outcome_value(out, INT(2) & AT_REMOVEDIR ? mw_rmdir(s->machine, s->pid, path)
+                                                    : mw_unlink(s->machine, s->pid, path));
 }
 
 static bool do_rename(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out,
-                  mw_renameat2(s->machine, s->pid, call_string(call, 0), call_string(call, 1), 0));
+    return outcome_value(
+        out, mw_renameat2(s->machine, s->pid, call_string(call, 0), call_string(call, 1), 0));
 }
 
 /* renameat and renameat2, whose flags may be missing. */
@@ -112,29 +102,30 @@ static bool do_renameat(struct scenario *s, const struct call *call, struct outc
         return false;
     if (INT(4) & (RENAME_EXCHANGE | RENAME_WHITEOUT))
         return scenario_refuse(s, "renameat2: only RENAME_NOREPLACE is simulated");
-    return finish(out, mw_renameat2(s->machine, s->pid, call_string(call, 1), call_string(call, 3),
-                                    (unsigned)INT(4)));
+    return outcome_value(out, mw_renameat2(s->machine, s->pid, call_string(call, 1),
+                                           call_string(call, 3), (unsigned)INT(4)));
 }
 
 static bool do_link(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_link(s->machine, s->pid, call_string(call, 0), call_string(call, 1)));
+    return outcome_value(out,
+                         mw_link(s->machine, s->pid, call_string(call, 0), call_string(call, 1)));
 }
 
 static bool do_mkdir(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_mkdir(s->machine, s->pid, call_string(call, 0)));
+    return outcome_value(out, mw_mkdir(s->machine, s->pid, call_string(call, 0)));
 }
 
 static bool do_mkdirat(struct scenario *s, const struct call *call, struct outcome *out)
 {
     return scenario_check_at(s, call, 0) &&
-           finish(out, mw_mkdir(s->machine, s->pid, call_string(call, 1)));
+           outcome_value(out, mw_mkdir(s->machine, s->pid, call_string(call, 1)));
 }
 
 static bool do_rmdir(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_rmdir(s->machine, s->pid, call_string(call, 0)));
+    return outcome_value(out, mw_rmdir(s->machine, s->pid, call_string(call, 0)));
 }
 
 /* ---- what Linux has no call for ---- */
@@ -143,7 +134,7 @@ static bool do_rmdir(struct scenario *s, const struct call *call, struct outcome
 static bool do_drop_caches(struct scenario *s, const struct call *call, struct outcome *out)
 {
     (void)call;
-    return finish(out, s->side == SIDE_LINUX ? 0 : mw_drop_caches(s->machine));
+    return outcome_value(out, s->side == SIDE_LINUX ? 0 : mw_drop_caches(s->machine));
 }
 
 /* Linux writes what is dirty; what is durable after it is the same. */
@@ -152,13 +143,13 @@ static bool do_flush_force(struct scenario *s, const struct call *call, struct o
     const uint64_t args[6] = {ARG(0), ARG(1), MS_SYNC};
 
     if (s->side == SIDE_LINUX)
-        return finish(out, native_syscall(s->native, s->pid, SYS_msync, args, -1, NULL));
-    return finish(out, mw_flush_force(s->machine, s->pid, ARG(0), ARG(1)));
+        return outcome_value(out, native_syscall(s->native, s->pid, SYS_msync, args, -1, NULL));
+    return outcome_value(out, mw_flush_force(s->machine, s->pid, ARG(0), ARG(1)));
 }
 
 static bool do_advance(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, s->side == SIDE_LINUX ? 0 : mw_advance(s->machine, ARG(0)));
+    return outcome_value(out, s->side == SIDE_LINUX ? 0 : mw_advance(s->machine, ARG(0)));
 }
 
 /* All processes are gone: the next line makes a first one again. Names keep their values. */
@@ -171,7 +162,7 @@ static bool do_power_cut(struct scenario *s, const struct call *call, struct out
     memset(s->vforks, 0, sizeof(s->vforks));
     s->first_pid = 0;
     s->pid = 0;
-    return finish(out, mw_power_cut(s->machine, call->arg_count > 0 ? ARG(0) : 0));
+    return outcome_value(out, mw_power_cut(s->machine, call->arg_count > 0 ? ARG(0) : 0));
 }
 
 static const struct scenario_entry calls[] = {

@@ -19,13 +19,6 @@
 #define COMPARE_PAGES   1024          /* of one area that are compared at most */
 #define UNREADABLE_WORD 0x6e6f6e65    /* stands for a page that cannot be read in a hash */
 
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 /* ---- areas ---- */
 
 /* The simulator's areas outside of the window are fences. */
@@ -56,7 +49,7 @@ static bool find_area(struct scenario *s, const struct call *call, struct mw_vma
 
     if (err == 0 && area->start <= address)
         return true;
-    finish(out, err < 0 ? err : -ENOENT);
+    outcome_value(out, err < 0 ? err : -ENOENT);
     return false;
 }
 
@@ -64,21 +57,21 @@ static bool do_vma_start(struct scenario *s, const struct call *call, struct out
 {
     struct mw_vma area;
 
-    return !find_area(s, call, &area, out) || finish(out, (int64_t)area.start);
+    return !find_area(s, call, &area, out) || outcome_value(out, (int64_t)area.start);
 }
 
 static bool do_vma_end(struct scenario *s, const struct call *call, struct outcome *out)
 {
     struct mw_vma area;
 
-    return !find_area(s, call, &area, out) || finish(out, (int64_t)area.end);
+    return !find_area(s, call, &area, out) || outcome_value(out, (int64_t)area.end);
 }
 
 static bool do_vma_prot(struct scenario *s, const struct call *call, struct outcome *out)
 {
     struct mw_vma area;
 
-    return !find_area(s, call, &area, out) || finish(out, area.prot);
+    return !find_area(s, call, &area, out) || outcome_value(out, area.prot);
 }
 
 /* All areas, as the lines of /proc/PID/maps would be. */
@@ -90,7 +83,7 @@ static bool do_vma_count(struct scenario *s, const struct call *call, struct out
     (void)call;
     while (scenario_area_next(s, area.end, &area) == 0)
         count++;
-    return finish(out, count);
+    return outcome_value(out, count);
 }
 
 /* ---- areas as text ---- */
@@ -168,17 +161,17 @@ static bool do_maps(struct scenario *s, const struct call *call, struct outcome 
     (void)call;
     if (err < 0) {
         alloc_release(s->alloc, now.text);
-        return finish(out, err);
+        return outcome_value(out, err);
     }
     if (s->on == MW_ON_BOTH && s->side == SIDE_SIMULATOR) {
         alloc_release(s->alloc, now.text);
-        return finish(out, (int64_t)now.count); /* told once, by the other side */
+        return outcome_value(out, (int64_t)now.count); /* told once, by the other side */
     }
     areas_tell(s, &s->shown, &now, '-');
     areas_tell(s, &now, &s->shown, '+');
     alloc_release(s->alloc, s->shown.text);
     s->shown = now;
-    return finish(out, (int64_t)now.count);
+    return outcome_value(out, (int64_t)now.count);
 }
 
 /* ---- pages ---- */
@@ -217,7 +210,8 @@ static bool do_hash(struct scenario *s, const struct call *call, struct outcome 
         return scenario_refuse(s, "hash covers 1 byte to 1G");
     for (uint64_t at = 0; at < bytes; at += PAGE_BYTES)
         hash = look_page_hash(s, hash, start + at);
-    return finish(out, (int64_t)(hash >> 1)); /* no result of a call is negative but an errno */
+    return outcome_value(out,
+                         (int64_t)(hash >> 1)); /* no result of a call is negative but an errno */
 }
 
 /* 1 when the page tables translate the address, without touching it; V is bit 0 of every PTE. */
@@ -227,9 +221,9 @@ static bool do_present(struct scenario *s, const struct call *call, struct outco
     int err;
 
     if (s->side == SIDE_LINUX)
-        return finish(out, native_present(s->native, s->pid, call_number(call, 0)));
+        return outcome_value(out, native_present(s->native, s->pid, call_number(call, 0)));
     err = mw_pte(s->machine, s->pid, call_number(call, 0), &pte);
-    return finish(out, err < 0 ? err : (int64_t)(pte & 1));
+    return outcome_value(out, err < 0 ? err : (int64_t)(pte & 1));
 }
 
 /* window(bytes): nothing outside of the window can be had; the address where it begins. */
@@ -241,7 +235,7 @@ static bool do_window(struct scenario *s, const struct call *call, struct outcom
         return scenario_refuse(s, "window comes before every other line");
     if (err < 0)
         return scenario_refuse(s, "a window has whole pages, from 64K to 16G");
-    return finish(out, (int64_t)native_layout_start());
+    return outcome_value(out, (int64_t)native_layout_start());
 }
 
 /* ---- comparing ---- */

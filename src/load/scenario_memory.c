@@ -12,13 +12,6 @@
 
 #define FILE_MOST ((uint64_t)64 << 20) /* the largest file that file() makes at once */
 
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 /*
  * The machine would refuse with -EINVAL, which no access of a program can meet: it is the
  * scenario that is wrong.
@@ -42,7 +35,7 @@ static bool finish_access(struct outcome *out, int err, int64_t bytes)
     if (err == -EFAULT)
         out->kind = OUTCOME_SIGNAL;
     else if (err < 0 || bytes == 0)
-        finish(out, err);
+        outcome_value(out, err);
     else
         *out = (struct outcome){.kind = OUTCOME_BYTES, .value = bytes};
     return true;
@@ -152,9 +145,9 @@ static bool do_file(struct scenario *s, const struct call *call, struct outcome 
         return scenario_refuse(s, "file: more than 64M");
     bytes = alloc_zeroed(s->alloc, count + 1);
     if (bytes == NULL)
-        return finish(out, -ENOMEM);
+        return outcome_value(out, -ENOMEM);
     if (make_contents(s, call, bytes, count))
-        finish(out, put_file(s, call_string(call, 0), bytes, count));
+        outcome_value(out, put_file(s, call_string(call, 0), bytes, count));
     alloc_release(s->alloc, bytes);
     return true;
 }
@@ -163,8 +156,8 @@ static bool do_file_size(struct scenario *s, const struct call *call, struct out
 {
     const char *path = call_string(call, 0);
 
-    return finish(out, s->side == SIDE_LINUX ? native_file_size(s->native, path)
-                                             : mw_file_size(s->machine, path));
+    return outcome_value(out, s->side == SIDE_LINUX ? native_file_size(s->native, path)
+                                                    : mw_file_size(s->machine, path));
 }
 
 /*
@@ -182,7 +175,7 @@ static bool do_file_load(struct scenario *s, const struct call *call, struct out
     count = s->side == SIDE_LINUX ? native_file_get(s->native, path, offset, s->bytes, bytes)
                                   : mw_file_get(s->machine, path, offset, s->bytes, bytes);
     if (count <= 0)
-        return finish(out, count);
+        return outcome_value(out, count);
     out->kind = OUTCOME_BYTES;
     out->value = count;
     return true;
@@ -193,14 +186,14 @@ static bool do_set_hart(struct scenario *s, const struct call *call, struct outc
 {
     uint64_t hart = call_number(call, 0);
 
-    return finish(out,
-                  mw_set_hart(s->machine, s->pid, hart > UINT32_MAX ? UINT32_MAX : (unsigned)hart));
+    return outcome_value(
+        out, mw_set_hart(s->machine, s->pid, hart > UINT32_MAX ? UINT32_MAX : (unsigned)hart));
 }
 
 static bool do_hart(struct scenario *s, const struct call *call, struct outcome *out)
 {
     (void)call;
-    return finish(out, mw_process_hart(s->machine, s->pid));
+    return outcome_value(out, mw_process_hart(s->machine, s->pid));
 }
 
 static const struct scenario_entry entries[] = {

@@ -12,16 +12,6 @@
 #include "base/err.h"
 #include "load/scenario_call.h"
 
-#define ARG(index) call_number(call, (index))
-#define INT(index) call_int(call, (index))
-
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 /* clone's flags are a keyword in strace's text, else the first argument. */
 static bool clone_argument(struct scenario *s, const struct call *call, uint64_t *flags)
 {
@@ -63,9 +53,9 @@ static bool do_fork(struct scenario *s, const struct call *call, struct outcome 
     if (expected->kind == CALL_RESULT_VALUE && expected->value > 0 && expected->value <= INT32_MAX)
         pid = (int)expected->value;
     if (flags != SIGCHLD)
-        return finish(out, mw_clone(s->machine, s->pid, flags, pid));
-    return finish(out,
-                  pid != 0 ? mw_fork_pid(s->machine, s->pid, pid) : mw_fork(s->machine, s->pid));
+        return outcome_value(out, mw_clone(s->machine, s->pid, flags, pid));
+    return outcome_value(out, pid != 0 ? mw_fork_pid(s->machine, s->pid, pid)
+                                       : mw_fork(s->machine, s->pid));
 }
 
 /* ---- vfork: the parent waits ---- */
@@ -122,12 +112,12 @@ void scenario_note_vfork(struct scenario *s, const struct call *call, const stru
 static bool do_execve(struct scenario *s, const struct call *call, struct outcome *out)
 {
     (void)call;
-    return finish(out, mw_exec(s->machine, s->pid));
+    return outcome_value(out, mw_exec(s->machine, s->pid));
 }
 
 static bool do_exit(struct scenario *s, const struct call *call, struct outcome *out)
 {
-    return finish(out, mw_exit(s->machine, s->pid, INT(0)));
+    return outcome_value(out, mw_exit(s->machine, s->pid, INT(0)));
 }
 
 static bool refuse_waiting(struct scenario *s, const struct call *call)
@@ -142,7 +132,7 @@ static bool do_wait(struct scenario *s, const struct call *call, struct outcome 
     if (INT(0) < -1)
         return scenario_refuse(s, "%s: process groups are not simulated", call->name);
     reaped = mw_wait4(s->machine, s->pid, INT(0), ARG(1), INT(2));
-    return reaped == -EAGAIN ? refuse_waiting(s, call) : finish(out, reaped);
+    return reaped == -EAGAIN ? refuse_waiting(s, call) : outcome_value(out, reaped);
 }
 
 static bool do_waitid(struct scenario *s, const struct call *call, struct outcome *out)
@@ -152,13 +142,13 @@ static bool do_waitid(struct scenario *s, const struct call *call, struct outcom
     if (INT(0) == P_PGID)
         return scenario_refuse(s, "%s: process groups are not simulated", call->name);
     result = mw_waitid(s->machine, s->pid, INT(0), INT(1), ARG(2), INT(3));
-    return result == -EAGAIN ? refuse_waiting(s, call) : finish(out, result);
+    return result == -EAGAIN ? refuse_waiting(s, call) : outcome_value(out, result);
 }
 
 static bool do_getpid(struct scenario *s, const struct call *call, struct outcome *out)
 {
     (void)call;
-    return finish(out, s->pid);
+    return outcome_value(out, s->pid);
 }
 
 static const struct scenario_entry calls[] = {

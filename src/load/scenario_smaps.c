@@ -16,13 +16,6 @@
 
 #define SMAPS_TEXT 1024
 
-static bool finish(struct outcome *out, int64_t value)
-{
-    out->kind = OUTCOME_VALUE;
-    out->value = value;
-    return true;
-}
-
 /* The next area's, on the side that is set; in the window only. */
 static int smaps_next(struct scenario *s, uint64_t va, struct mw_smaps *out)
 {
@@ -117,8 +110,8 @@ static bool do_smaps(struct scenario *s, const struct call *call, struct outcome
         va = smaps.vma.end;
     }
     if (err < 0 && err != -ENOENT)
-        return finish(out, err);
-    return finish(out, one && count == 0 ? -ENOENT : count);
+        return outcome_value(out, err);
+    return outcome_value(out, one && count == 0 ? -ENOENT : count);
 }
 
 #define PAGEMAP_PRESENT   1
@@ -135,16 +128,17 @@ static bool do_pagemap(struct scenario *s, const struct call *call, struct outco
 
     if (s->side == SIDE_LINUX) {
         err = native_pagemap(s->native, s->pid, va, &word);
-        return finish(out, err < 0 ? err
-                                   : (int64_t)((word >> 63 & 1) * PAGEMAP_PRESENT +
-                                               (word >> 61 & 1) * PAGEMAP_FILE +
-                                               (word >> 56 & 1) * PAGEMAP_EXCLUSIVE));
+        return outcome_value(out, err < 0 ? err
+                                          : (int64_t)((word >> 63 & 1) * PAGEMAP_PRESENT +
+                                                      (word >> 61 & 1) * PAGEMAP_FILE +
+                                                      (word >> 56 & 1) * PAGEMAP_EXCLUSIVE));
     }
     err = mw_page_look(s->machine, s->pid, va, &page);
     if (err < 0)
-        return finish(out, err);
-    return finish(out, page.present * PAGEMAP_PRESENT + page.file * PAGEMAP_FILE +
-                           (page.present && !page.zero && page.shared == 1) * PAGEMAP_EXCLUSIVE);
+        return outcome_value(out, err);
+    return outcome_value(out,
+                         page.present * PAGEMAP_PRESENT + page.file * PAGEMAP_FILE +
+                             (page.present && !page.zero && page.shared == 1) * PAGEMAP_EXCLUSIVE);
 }
 
 /* ---- in core ---- */
@@ -188,14 +182,14 @@ static bool do_in_core(struct scenario *s, const struct call *call, struct outco
         return scenario_refuse(s, "in_core covers 1 to %zu pages", sizeof(s->bytes));
     result = in_core_ask(s, call);
     if (result == -EINVAL || scenario_load(s, call_number(call, 2), pages, &signal) < 0)
-        return finish(out, result);
+        return outcome_value(out, result);
     for (size_t i = 0; i < pages; i++) {
         s->bytes[i] = in_core_is_decided(s, start + (i << 12)) ? s->bytes[i] : 0;
         count += s->bytes[i] & 1;
     }
     if (scenario_store(s, call_number(call, 2), pages, &signal) < 0)
-        return finish(out, result); /* which is -EFAULT */
-    return finish(out, result < 0 ? result : count);
+        return outcome_value(out, result); /* which is -EFAULT */
+    return outcome_value(out, result < 0 ? result : count);
 }
 
 static const struct scenario_entry entries[] = {
